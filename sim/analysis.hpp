@@ -1,0 +1,38 @@
+// Why a run takes as long as it does.
+#pragma once
+
+#include <vector>
+
+#include "sim/task_graph.hpp"
+#include "sim/types.hpp"
+
+namespace pipesim {
+
+/// The start of every task as the longest path to it, found by BGL's topological sort: what the
+/// engine must find too, without an event queue. Requires a graph without a cycle.
+std::vector<Ticks> longest_path_starts(const TaskGraph& graph);
+
+/// Consecutive tasks of a critical path on one stage.
+struct CriticalRun {
+  Stage stage;
+  Device device;
+  Op first;
+  Op last;
+  std::int64_t ops = 0;
+};
+
+/// A chain of tasks, each released by the one before it, that begins at time 0 and ends at
+/// T_total: shorten none of them and nothing gets faster.
+struct CriticalPath {
+  std::vector<TaskId> tasks;  ///< in the order of execution
+  std::vector<CriticalRun> runs;
+  Ticks forward;   ///< time spent in forwards
+  Ticks backward;  ///< time spent in backwards
+  Ticks waiting;   ///< the rest of T_total: transfers between them
+};
+
+/// Of several critical paths the one that ends in the lowest task and, going back, stays on its
+/// lane where it can. Uses BGL's topological sort and edges. Requires a graph without a cycle.
+CriticalPath critical_path(const TaskGraph& graph);
+
+}  // namespace pipesim

@@ -1,0 +1,91 @@
+// The vocabulary of the simulator: strong indices, integer time and the operations of a pipeline.
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace pipesim {
+
+/// Wide enough for a sum of int64 values over every device: p * T_total exceeds 64 bits.
+__extension__ using Int128 = __int128;
+
+/// An index that does not convert to an index of another kind. Zero-based.
+template <class Tag>
+struct Index {
+  std::int32_t value = 0;
+
+  constexpr Index() = default;
+  template <std::integral Integer>
+  explicit constexpr Index(Integer index) : value(static_cast<std::int32_t>(index)) {}
+  friend constexpr auto operator<=>(Index, Index) = default;
+};
+
+/// A worker that executes operations one at a time: 0..p-1.
+using Device = Index<struct DeviceTag>;
+/// A virtual stage, a contiguous part of the model: 0..S-1 in the order of the forward pass.
+using Stage = Index<struct StageTag>;
+/// A microbatch of one training step: 0..m-1.
+using Microbatch = Index<struct MicrobatchTag>;
+/// A direction in which microbatches cross the stages; a unidirectional schedule has flow 0 only.
+using Flow = Index<struct FlowTag>;
+
+[[noreturn]] void throw_time_overflow();
+
+/// A time or a duration in ticks of one picosecond. Arithmetic that leaves the range of int64
+/// (106.75 days) throws Error instead of wrapping.
+struct Ticks {
+  std::int64_t count = 0;
+
+  constexpr Ticks() = default;
+  explicit constexpr Ticks(std::int64_t ticks) : count(ticks) {}
+
+  friend constexpr auto operator<=>(Ticks, Ticks) = default;
+  friend constexpr Ticks operator+(Ticks left, Ticks right) {
+    Ticks sum;
+    if (__builtin_add_overflow(left.count, right.count, &sum.count)) throw_time_overflow();
+    return sum;
+  }
+  friend constexpr Ticks operator-(Ticks left, Ticks right) {
+    Ticks difference;
+    if (__builtin_sub_overflow(left.count, right.count, &difference.count)) throw_time_overflow();
+    return difference;
+  }
+  friend constexpr Ticks operator*(Ticks duration, std::int64_t times) {
+    Ticks product;
+    if (__builtin_mul_overflow(duration.count, times, &product.count)) throw_time_overflow();
+    return product;
+  }
+  constexpr Ticks& operator+=(Ticks other) { return *this = *this + other; }
+  constexpr Ticks& operator-=(Ticks other) { return *this = *this - other; }
+};
+
+/// What an operation computes. The letter is PyTorch's (F, B).
+enum class OpKind : std::uint8_t {
+  forward,   ///< F: activations of one microbatch through one stage
+  backward,  ///< B: the full backward, gradients of the input and of the weights
+};
+
+inline constexpr int kOpKinds = 2;
+
+constexpr char letter(OpKind kind) { return kind == OpKind::forward ? 'F' : 'B'; }
+
+/// One operation of a training step: a microbatch passing a stage, in a flow.
+struct Op {
+  OpKind kind = OpKind::forward;
+  Flow flow;
+  Stage stage;
+  Microbatch microbatch;
+
+  friend constexpr auto operator<=>(const Op&, const Op&) = default;
+};
+
+/// The token of an op, stage first as in PyTorch's schedules: "2F0" is stage 2, forward of
+/// microbatch 0.
+std::string token(const Op& op);
+
+/// The name of an op where the stage is already known: "F0".
+std::string short_name(const Op& op);
+
+}  // namespace pipesim
