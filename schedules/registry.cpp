@@ -1,0 +1,51 @@
+#include <algorithm>
+#include <string>
+
+#include "schedules/schedule.hpp"
+
+namespace pipesim {
+
+#define PIPESIM_SCHEDULE(name) extern const Schedule schedule_##name;
+#include "schedules/schedules.def"
+#undef PIPESIM_SCHEDULE
+
+Registry builtin_schedules() {
+  return {
+#define PIPESIM_SCHEDULE(name) &schedule_##name,
+#include "schedules/schedules.def"
+#undef PIPESIM_SCHEDULE
+  };
+}
+
+const Schedule* find_schedule(const Registry& registry, std::string_view name) {
+  const auto found = std::find_if(registry.begin(), registry.end(), [&](const Schedule* schedule) {
+    return schedule->info.name == name;
+  });
+  return found == registry.end() ? nullptr : *found;
+}
+
+std::vector<ScheduleSignature> signatures(const Registry& registry) {
+  std::vector<ScheduleSignature> result;
+  for (const Schedule* schedule : registry) {
+    result.push_back(
+        {.name = std::string(schedule->info.name), .parameters = schedule->info.parameters});
+  }
+  return result;
+}
+
+Placement place(const Schedule& schedule, int devices, const Parameters& parameters) {
+  return schedule.place ? schedule.place(devices, parameters) : one_stage_per_device(devices);
+}
+
+Plan plan(const Schedule& schedule, const Problem& problem, const Parameters& parameters) {
+  return schedule.plan ? schedule.plan(problem, parameters) : Plan{parameters, {}};
+}
+
+Program build(const Schedule& schedule, const Problem& problem, const Parameters& parameters) {
+  if (schedule.check) schedule.check(problem, parameters);
+  Program program = schedule.build(problem, parameters);
+  validate_program(problem, program);
+  return program;
+}
+
+}  // namespace pipesim

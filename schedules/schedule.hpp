@@ -1,0 +1,61 @@
+// The plug-in point: what a schedule is. README.md beside this file shows how to add one.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/parameters.hpp"
+#include "sim/problem.hpp"
+#include "sim/program.hpp"
+
+namespace pipesim {
+
+struct ScheduleInfo {
+  std::string_view name;     ///< as configs write it: "1f1b"
+  std::string_view summary;  ///< one line
+  std::string_view source;   ///< paper and section of the rule
+  std::vector<ParameterSpec> parameters;
+};
+
+/// The parameters of a run with those that the schedule chose itself filled in.
+struct Plan {
+  Parameters parameters;
+  std::vector<std::string> notes;  ///< what was chosen and why, a sentence each
+};
+
+/// A schedule is a literal: data about it and pure functions. A null function means the default
+/// that is named with it.
+struct Schedule {
+  ScheduleInfo info;
+  /// Where the stages live; default: one stage on each of the `devices`.
+  Placement (*place)(int devices, const Parameters& parameters) = nullptr;
+  /// What the schedule chooses itself for this problem, so that a run can say and repeat what it
+  /// did; default: the parameters as given, no notes.
+  Plan (*plan)(const Problem& problem, const Parameters& parameters) = nullptr;
+  /// Throws Error (bad input) with the reason and the numbers if the schedule has no meaning for
+  /// the problem; default: every problem will do.
+  void (*check)(const Problem& problem, const Parameters& parameters) = nullptr;
+  /// The order. Requires parameters from plan() and a problem that check() accepts.
+  Program (*build)(const Problem& problem, const Parameters& parameters) = nullptr;
+};
+
+/// The schedules that one run knows, in the order in which they are listed.
+using Registry = std::vector<const Schedule*>;
+
+/// Every schedule of schedules.def, in that order.
+Registry builtin_schedules();
+
+/// The schedule of that name, or null.
+const Schedule* find_schedule(const Registry& registry, std::string_view name);
+
+/// What a config reader must know of each schedule.
+std::vector<ScheduleSignature> signatures(const Registry& registry);
+
+/// A schedule's functions with their defaults.
+Placement place(const Schedule& schedule, int devices, const Parameters& parameters);
+Plan plan(const Schedule& schedule, const Problem& problem, const Parameters& parameters);
+/// check(), then build(), then validate_program().
+Program build(const Schedule& schedule, const Problem& problem, const Parameters& parameters);
+
+}  // namespace pipesim
