@@ -1,0 +1,127 @@
+// run.json and the command line's overrides -> RunConfig, strictly: every key known, every value
+// of its type and range, nothing defaulted that the documentation does not name, all faults at
+// once.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/error.hpp"
+#include "sim/parameters.hpp"
+#include "sim/problem.hpp"
+#include "sim/types.hpp"
+#include "sim/units.hpp"
+
+namespace pipesim {
+
+/// The value of t_f or t_b as given: one for all, or a list.
+struct TimeSpec {
+  std::vector<Ticks> values;
+  bool is_list = false;  ///< false: values holds exactly one, valid for every device
+
+  friend bool operator==(const TimeSpec&, const TimeSpec&) = default;
+};
+
+enum class OutputFormat { table, json, csv };
+
+/// "table", "json" or "csv".
+std::string_view name(OutputFormat format);
+
+struct OutputConfig {
+  OutputFormat format = OutputFormat::table;
+  std::string file;      ///< where the result goes; "" is standard output
+  std::string trace;     ///< Chrome trace; "" is none
+  std::string timeline;  ///< timeline as CSV; "" is none
+
+  friend bool operator==(const OutputConfig&, const OutputConfig&) = default;
+};
+
+/// A run as it was asked for: validated key by key, before any schedule sees it.
+struct RunConfig {
+  std::int32_t p = 0;  ///< devices
+  std::int32_t m = 0;  ///< microbatches
+  TimeUnit time_unit = TimeUnit::ms;
+  std::string schedule;
+  Parameters parameters;  ///< of the schedule
+  TimeSpec t_f;
+  TimeSpec t_b;
+  std::optional<std::int64_t> memory_limit;  ///< microbatches a device
+  OutputConfig output;
+
+  friend bool operator==(const RunConfig&, const RunConfig&) = default;
+};
+
+/// How the value of an override is read.
+enum class OverrideKind {
+  json_or_text,  ///< as JSON if it is JSON, else as a string
+  text           ///< always as a string: a file may be called "5"
+};
+
+/// One `--set PATH=VALUE` or its short form, in command-line order.
+struct Override {
+  std::string option;  ///< as the user wrote it, for messages: "--set p2p.latency", "-p"
+  std::string path;    ///< dotted: "memory.limit"
+  std::string value;
+  OverrideKind kind = OverrideKind::json_or_text;
+};
+
+class JsonTree;
+
+/// Where the values of a config came from, so that a fault found later still names its place.
+class ConfigPlaces {
+ public:
+  ConfigPlaces() = default;
+  /// `root` is the document's in that tree.
+  ConfigPlaces(std::shared_ptr<const JsonTree> tree, std::uint32_t root);
+
+  /// The fault with the place of its pointer, or of the nearest enclosing value that was given. A
+  /// fault that has a place keeps it; one without a pointer is not the config's and gets none.
+  Fault located(Fault fault) const;
+  /// The same for every fault of an error.
+  Error located(const Error& error) const;
+
+ private:
+  std::shared_ptr<const JsonTree> tree_;
+  std::uint32_t root_ = 0;
+};
+
+struct LoadedConfig {
+  RunConfig config;
+  ConfigPlaces places;
+};
+
+/// A config document before it is understood.
+struct ConfigText {
+  std::string name;  ///< for messages: the file's name as given, "<stdin>"
+  std::string text;
+};
+
+/// Reads a config. `file` may be absent: then the overrides must give every required key.
+/// Overrides are applied in order, after `schedule` is normalised to an object; a `schedule`
+/// override replaces it wholly. Throws Error (bad input) with every fault of the document, in the
+/// order of their places; a lexical fault ends the list.
+LoadedConfig read_config(const std::optional<ConfigText>& file, std::span<const Override> overrides,
+                         std::span<const ScheduleSignature> schedules);
+
+/// The comma list of `--t-f 1,2.5,3ms` as a JSON array whose elements are JSON values or strings;
+/// a text that is JSON or has no comma is returned as it is.
+std::string list_to_json(std::string_view text);
+
+/// The problem of a run with one stage on each device or another placement: t_f and t_b given as
+/// one value, or one per device, are split evenly over a device's stages, the remainder ticks to
+/// the first ones; one per stage is taken as it is. Throws Error (bad input).
+Problem make_problem(const RunConfig& config, const Placement& placement);
+
+/// The config as it was understood, as one line of JSON with exact times and every default that
+/// holds: reading it again gives the same run. Output paths are not part of it.
+std::string resolved_json(const RunConfig& config);
+
+/// A 128-bit hash (XXH3) in hexadecimal of what is simulated: resolved_json() without `output`.
+std::string config_hash(const RunConfig& config);
+
+}  // namespace pipesim

@@ -1,0 +1,19 @@
+// Values of the command line, put into the document before it is understood.
+#pragma once
+
+#include <span>
+
+#include "sim/io/config.hpp"
+#include "sim/io/json_tree.hpp"
+
+namespace pipesim {
+
+/// `"schedule": "gpipe"` becomes `{"name": "gpipe"}`, written where the string is.
+void normalise_schedule(JsonTree& tree, JsonTree::Id root);
+
+/// Puts the values into the document in order. A path creates the objects it passes; a number in a
+/// path is the index of an element that exists.
+void apply_overrides(JsonTree& tree, JsonTree::Id root, std::span<const Override> overrides,
+                     JsonFaults& faults);
+
+}  // namespace pipesim

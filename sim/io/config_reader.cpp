@@ -1,0 +1,219 @@
+#include "sim/io/config_reader.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <set>
+
+#include "sim/io/config_values.hpp"
+
+namespace pipesim {
+
+namespace {
+
+constexpr IntegerRange kDevices = {1, 1 << 20};
+constexpr IntegerRange kMicrobatches = {1, std::numeric_limits<std::int32_t>::max()};
+constexpr IntegerRange kMemoryLimit = kMicrobatches;
+constexpr IntegerRange kSchemaVersion = kMicrobatches;
+
+const std::vector<std::string> kKeys = {
+    "schema_version", "p", "m", "time_unit", "schedule", "t_f", "t_b", "memory", "output"};
+const std::vector<std::string> kMemoryKeys = {"limit"};
+const std::vector<std::string> kOutputKeys = {"format", "file", "trace", "timeline"};
+
+constexpr TimeUnit kTimeUnits[] = {TimeUnit::s, TimeUnit::ms, TimeUnit::us, TimeUnit::ns,
+                                   TimeUnit::ps};
+constexpr OutputFormat kFormats[] = {OutputFormat::table, OutputFormat::json, OutputFormat::csv};
+
+template <class Enum, std::size_t size>
+std::vector<std::string> names(const Enum (&values)[size]) {
+  std::vector<std::string> result;
+  for (const Enum value : values) result.emplace_back(name(value));
+  return result;
+}
+
+class ConfigReader {
+ public:
+  ConfigReader(ConfigValues values, std::span<const ScheduleSignature> schedules)
+      : values_(values), schedules_(schedules) {}
+
+  RunConfig read(const ConfigValue& root) {
+    values_.object(root, kKeys);
+    read_schema_version(root);
+    read_p(root);
+    if (const auto value = values_.require(root, "m", "an integer of at least 1")) {
+      config_.m = static_cast<std::int32_t>(values_.integer(*value, kMicrobatches).value_or(0));
+    }
+    read_time_unit(root);
+    read_schedule(root);
+    read_times(root, "t_f", config_.t_f);
+    read_times(root, "t_b", config_.t_b);
+    read_memory(root);
+    read_output(root);
+    return std::move(config_);
+  }
+
+ private:
+  void read_schema_version(const ConfigValue& root) {
+    const auto value = values_.find(root, "schema_version");
+    if (!value) return;
+    const auto version = values_.integer(*value, kSchemaVersion);
+    if (version && *version != 1) {
+      values_.add_fault(*value, fmt::format("version {} is unknown", *version), "1");
+    }
+  }
+
+  void read_p(const ConfigValue& root) {
+    const auto value = values_.require(root, "p", "an integer of at least 1");
+    if (!value) return;
+    const auto p = values_.integer(*value, kDevices);
+    p_is_known_ = p.has_value();
+    config_.p = static_cast<std::int32_t>(p.value_or(0));
+  }
+
+  void read_time_unit(const ConfigValue& root) {
+    unit_ = TimeUnit::ms;
+    const auto value = values_.find(root, "time_unit");
+    if (!value) return;
+    const std::vector<std::string> known = names(kTimeUnits);
+    const auto chosen = values_.choice(*value, known, alternatives(known));
+    unit_.reset();
+    if (!chosen) return;
+    unit_ = kTimeUnits[*chosen];
+    config_.time_unit = *unit_;
+  }
+
+  void read_schedule(const ConfigValue& root) {
+    std::vector<std::string> known;
+    for (const ScheduleSignature& schedule : schedules_) known.push_back(schedule.name);
+    const std::string allowed = fmt::format("one of {}", fmt::join(known, ", "));
+    const auto schedule = values_.require(root, "schedule", allowed);
+    if (!schedule) return;
+    const JsonTree& tree = values_.tree();
+    if (tree.kind(schedule->id) != JsonKind::object) {
+      values_.add_fault(*schedule, tree.described(schedule->id),
+                        "the name of a schedule, or an object with name and parameters");
+      return;
+    }
+    auto name = values_.require(*schedule, "name", allowed);
+    if (!name) return;
+    const bool given_as_string = tree.position(name->id) == tree.position(schedule->id);
+    if (given_as_string) name->pointer = schedule->pointer;
+    const auto chosen = values_.choice(*name, known, allowed);
+    if (!chosen) return;
+    config_.schedule = known[*chosen];
+    read_parameters(*schedule, schedules_[*chosen]);
+  }
+
+  void read_parameters(const ConfigValue& schedule, const ScheduleSignature& signature) {
+    std::vector<std::string> known;
+    for (const ParameterSpec& spec : signature.parameters) known.push_back(spec.name);
+    const JsonTree& tree = values_.tree();
+    for (const JsonTree::Id id : tree.children(schedule.id)) {
+      const std::string_view key = tree.key(id);
+      if (key == "name") continue;
+      const ConfigValue value = {id, child_pointer(schedule.pointer, key)};
+      const auto found = std::find(known.begin(), known.end(), key);
+      if (found == known.end()) {
+        values_.add_key_fault(value, fmt::format("unknown parameter of {}", signature.name),
+                              known.empty()
+                                  ? "it has none"
+                                  : fmt::format("its parameters: {}", fmt::join(known, ", ")),
+                              nearest_name(key, known));
+      } else {
+        read_parameter(value,
+                       signature.parameters[static_cast<std::size_t>(found - known.begin())]);
+      }
+    }
+  }
+
+  void read_parameter(const ConfigValue& value, const ParameterSpec& spec) {
+    switch (spec.type) {
+      case ParameterType::integer:
+        if (const auto number = values_.integer(value, {spec.minimum, spec.maximum})) {
+          config_.parameters[spec.name] = *number;
+        }
+        return;
+      case ParameterType::text:
+        if (auto text = values_.text(value, "a text")) {
+          config_.parameters[spec.name] = std::move(*text);
+        }
+        return;
+    }
+  }
+
+  void read_times(const ConfigValue& root, std::string_view key, TimeSpec& times) {
+    const auto value = values_.require(root, key, kTimeAllowed);
+    if (!value) return;
+    const JsonTree& tree = values_.tree();
+    times.is_list = tree.kind(value->id) == JsonKind::array;
+    if (!times.is_list) {
+      times.values.push_back(values_.time(*value, unit_).value_or(Ticks{0}));
+      return;
+    }
+    const auto elements = tree.children(value->id);
+    if (p_is_known_ && elements.size() != static_cast<std::size_t>(config_.p)) {
+      values_.add_fault(*value, fmt::format("array of {}", elements.size()),
+                        fmt::format("an array of p = {} values, or one value for all", config_.p));
+    }
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+      const ConfigValue element = {elements[i], fmt::format("{}/{}", value->pointer, i)};
+      times.values.push_back(values_.time(element, unit_).value_or(Ticks{0}));
+    }
+  }
+
+  void read_memory(const ConfigValue& root) {
+    const auto given = values_.find(root, "memory");
+    if (!given) return;
+    const auto memory = values_.object(*given, kMemoryKeys);
+    if (!memory) return;
+    if (const auto limit = values_.find(*memory, "limit")) {
+      config_.memory_limit = values_.integer(*limit, kMemoryLimit);
+    }
+  }
+
+  void read_output(const ConfigValue& root) {
+    const auto given = values_.find(root, "output");
+    if (!given) return;
+    const auto output = values_.object(*given, kOutputKeys);
+    if (!output) return;
+    if (const auto format = values_.find(*output, "format")) {
+      const std::vector<std::string> known = names(kFormats);
+      if (const auto chosen = values_.choice(*format, known, alternatives(known))) {
+        config_.output.format = kFormats[*chosen];
+      }
+    }
+    read_file_name(*output, "file", config_.output.file);
+    read_file_name(*output, "trace", config_.output.trace);
+    read_file_name(*output, "timeline", config_.output.timeline);
+  }
+
+  void read_file_name(const ConfigValue& output, std::string_view key, std::string& name) {
+    const auto value = values_.find(output, key);
+    if (!value) return;
+    name = values_.text(*value, "the name of a file").value_or("");
+    const bool is_device = name.starts_with("/dev/");
+    if (name.empty() || is_device) return;
+    if (!file_names_.insert(name).second) {
+      values_.add_fault(*value, values_.tree().shown(value->id) + " is another output's file",
+                        "a file of its own");
+    }
+  }
+
+  ConfigValues values_;
+  std::span<const ScheduleSignature> schedules_;
+  RunConfig config_{};
+  bool p_is_known_ = false;
+  std::optional<TimeUnit> unit_ = TimeUnit::ms;  // none: given, but unknown
+  std::set<std::string> file_names_{};
+};
+
+}  // namespace
+
+RunConfig interpret_config(const JsonTree& tree, JsonTree::Id root,
+                           std::span<const ScheduleSignature> schedules, JsonFaults& faults) {
+  return ConfigReader(ConfigValues(tree, faults), schedules).read({root, ""});
+}
+
+}  // namespace pipesim

@@ -1,0 +1,16 @@
+// The document of a config -> RunConfig: what each key means.
+#pragma once
+
+#include <span>
+
+#include "sim/io/config.hpp"
+#include "sim/io/json_tree.hpp"
+
+namespace pipesim {
+
+/// Interprets a document whose root is an object and whose schedule is normalised. What is wrong
+/// goes to `faults`; the result holds only if there is nothing.
+RunConfig interpret_config(const JsonTree& tree, JsonTree::Id root,
+                           std::span<const ScheduleSignature> schedules, JsonFaults& faults);
+
+}  // namespace pipesim

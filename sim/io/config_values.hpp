@@ -1,0 +1,69 @@
+// Typed values of a config document: what they are allowed to be, and the faults if they are not.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "sim/error.hpp"
+#include "sim/io/json_tree.hpp"
+#include "sim/units.hpp"
+
+namespace pipesim {
+
+/// A value and the pointer under which messages name it.
+struct ConfigValue {
+  JsonTree::Id id = 0;
+  std::string pointer{};
+};
+
+/// Both ends included.
+struct IntegerRange {
+  std::int64_t minimum;
+  std::int64_t maximum;
+};
+
+/// "table, json or csv".
+std::string alternatives(std::span<const std::string> names);
+
+/// Reads values; one that is not what it should be is a fault and reads as nothing.
+class ConfigValues {
+ public:
+  ConfigValues(const JsonTree& tree, JsonFaults& faults) : tree_(tree), faults_(faults) {}
+
+  const JsonTree& tree() const { return tree_; }
+
+  std::optional<ConfigValue> find(const ConfigValue& object, std::string_view key) const;
+  /// The same for a key that must be there; `allowed` says what it should hold.
+  std::optional<ConfigValue> require(const ConfigValue& object, std::string_view key,
+                                     std::string_view allowed);
+  /// The value if it is an object. Every key that is not known is a fault.
+  std::optional<ConfigValue> object(const ConfigValue& value, std::span<const std::string> known);
+  std::optional<std::int64_t> integer(const ConfigValue& value, IntegerRange range);
+  /// A string that is not empty.
+  std::optional<std::string> text(const ConfigValue& value, std::string_view allowed);
+  /// The index of the name that the value is; `allowed` lists the names.
+  std::optional<std::size_t> choice(const ConfigValue& value, std::span<const std::string> names,
+                                    std::string_view allowed);
+  /// A number in `unit` or a string with its own unit. Without a unit the size of a number is not
+  /// judged, and it reads as nothing.
+  std::optional<Ticks> time(const ConfigValue& value, std::optional<TimeUnit> unit);
+
+  void add_fault(const ConfigValue& value, std::string what, std::string_view allowed,
+                 std::string nearest = "");
+  void add_key_fault(const ConfigValue& member, std::string what, std::string allowed,
+                     std::string nearest);
+
+ private:
+  void add_time_fault(const ConfigValue& value, TimeFault fault, std::string_view unit);
+
+  const JsonTree& tree_;
+  JsonFaults& faults_;
+};
+
+/// What a time may be, for messages.
+inline constexpr std::string_view kTimeAllowed = "a time such as 4 or \"4ms\"";
+
+}  // namespace pipesim

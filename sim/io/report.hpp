@@ -1,0 +1,65 @@
+// Results as people and programs read them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/analysis.hpp"
+#include "sim/io/config.hpp"
+#include "sim/metrics.hpp"
+
+namespace pipesim {
+
+/// The version of the keys of JSON and CSV results.
+inline constexpr int kResultSchemaVersion = 1;
+
+/// A textbook formula beside the simulated value.
+struct ClosedForm {
+  std::string formula;             ///< "(m + p - 1) * (t_f + t_b)"
+  std::string condition;           ///< when it holds: "equal stages, free communication"
+  std::optional<Ticks> t_total{};  ///< its value; none if the condition does not hold here
+};
+
+/// Everything that is said about one run.
+struct Report {
+  RunConfig config;  ///< with the parameters that the schedule chose filled in
+  std::string schedule_summary;
+  /// The parameters that the schedule chose, one sentence each.
+  std::vector<std::string> notes;
+  Metrics metrics;
+  CriticalPath critical_path;
+  std::optional<OverLimit> over_limit;
+  std::optional<ClosedForm> closed_form;
+};
+
+/// One schedule's line in a comparison: a report, or why there is none.
+struct ComparedSchedule {
+  std::string schedule;
+  std::optional<Report> report;
+  std::string reason;  ///< why the schedule cannot run here; "" if it can
+};
+
+/// The report as a table for a terminal of some 100 columns.
+std::string report_table(const Report& report);
+
+/// The report as one JSON document (docs/output.schema.json). Times are exact decimals in the
+/// config's time unit, ratios and means have 12 significant digits.
+std::string report_json(const Report& report);
+
+/// The header and the row of a report as CSV, each ending in a newline. peak_activations is the
+/// largest of the devices'.
+std::string report_csv_header();
+std::string report_csv_row(const Report& report);
+
+/// The comparison as a table in which `*` marks the best value of each column among the runs that
+/// keep the memory limit, as one JSON document, and as CSV with a `status` column.
+std::string comparison_table(const std::vector<ComparedSchedule>& compared);
+std::string comparison_json(const std::vector<ComparedSchedule>& compared);
+std::string comparison_csv_header();
+std::string comparison_csv_rows(const std::vector<ComparedSchedule>& compared);
+
+/// One sentence that names device, time and op: "device 0 holds 5 microbatches from 8 ms on, ...".
+std::string over_limit_sentence(const OverLimit& over, const RunConfig& config);
+
+}  // namespace pipesim

@@ -1,0 +1,259 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "sim/io/report.hpp"
+#include "sim/io/text_table.hpp"
+
+namespace pipesim {
+
+namespace {
+
+constexpr int kDigits = 6;  // significant digits of a ratio that a person reads
+
+std::string time_of(const RunConfig& config, Ticks ticks) {
+  return fmt::format("{} {}", format_time(ticks, config.time_unit), name(config.time_unit));
+}
+
+std::string mean_time_of(const RunConfig& config, const Ratio& ticks) {
+  return fmt::format("{} {}", format_mean_time(ticks, config.time_unit), name(config.time_unit));
+}
+
+std::string times_of(const RunConfig& config, const TimeSpec& times) {
+  constexpr std::size_t kShown = 16;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(times.values.size(), kShown); ++i) {
+    text += fmt::format("{}{}", i == 0 ? "" : ", ", format_time(times.values[i], config.time_unit));
+  }
+  if (times.values.size() > kShown) text += ", ...";
+  if (times.is_list) text = "[" + text + "]";
+  return fmt::format("{} {}", text, name(config.time_unit));
+}
+
+std::string parameters_of(const RunConfig& config) {
+  std::string text;
+  for (const auto& [name, value] : config.parameters) {
+    text +=
+        fmt::format("  {}={}", name,
+                    std::visit([](const auto& shown) { return fmt::format("{}", shown); }, value));
+  }
+  return text;
+}
+
+std::string heading(const Report& report) {
+  const RunConfig& config = report.config;
+  std::string text =
+      fmt::format("{}{}  {}\n", config.schedule, parameters_of(config), report.schedule_summary);
+  text += fmt::format("p={}  m={}  t_f={}  t_b={}", config.p, config.m,
+                      times_of(config, config.t_f), times_of(config, config.t_b));
+  if (config.memory_limit) text += fmt::format("  memory.limit={}", *config.memory_limit);
+  text += '\n';
+  for (const std::string& note : report.notes) text += fmt::format("note: {}\n", note);
+  return text;
+}
+
+/// A name, its value and what it means, one to a line.
+class Facts {
+ public:
+  void add(std::string name, std::string value, std::string meaning) {
+    name_width_ = std::max(name_width_, name.size());
+    value_width_ = std::max(value_width_, value.size());
+    facts_.push_back({std::move(name), std::move(value), std::move(meaning)});
+  }
+  std::string text() const {
+    std::string text;
+    for (const auto& [name, value, meaning] : facts_) {
+      text +=
+          fmt::format("  {:<{}}  {:<{}}  {}\n", name, name_width_, value, value_width_, meaning);
+    }
+    return text;
+  }
+
+ private:
+  struct Fact {
+    std::string name;
+    std::string value;
+    std::string meaning;
+  };
+  std::vector<Fact> facts_;
+  std::size_t name_width_ = 0;
+  std::size_t value_width_ = 0;
+};
+
+std::string facts(const Report& report) {
+  const RunConfig& config = report.config;
+  const Metrics& metrics = report.metrics;
+  Facts facts;
+  facts.add("T_total", time_of(config, metrics.t_total), "from 0 to the end of the last op");
+  facts.add("T_ideal", time_of(config, metrics.t_ideal),
+            fmt::format("the busiest device's work; mean of the devices {}",
+                        mean_time_of(config, metrics.t_ideal_mean)));
+  facts.add("bubble ratio", format_ratio(metrics.bubble_ratio, kDigits), "T_total / T_ideal");
+  facts.add("bubble overhead", format_ratio(metrics.bubble_overhead, kDigits),
+            "(T_total - T_ideal) / T_ideal");
+  facts.add("bubble fraction", format_ratio(metrics.bubble_fraction, kDigits),
+            "idle device time / (p * T_total)");
+  facts.add("span bubble rate", format_ratio(metrics.span_bubble_rate, kDigits),
+            "(longest span of a device - T_ideal) / longest span");
+  facts.add("time per microbatch", mean_time_of(config, metrics.time_per_microbatch),
+            "T_total / m");
+  facts.add(
+      "lower bound", time_of(config, metrics.lower_bound),
+      fmt::format("no order of these ops is faster; gap {}", format_ratio(metrics.gap, kDigits)));
+  if (report.closed_form) {
+    const ClosedForm& form = *report.closed_form;
+    facts.add("closed form", form.t_total ? time_of(config, *form.t_total) : "does not apply",
+              fmt::format("{}, for {}", form.formula, form.condition));
+  }
+  return facts.text();
+}
+
+std::string devices(const Report& report) {
+  constexpr std::size_t kShown = 32;
+  const RunConfig& config = report.config;
+  const std::vector<DeviceMetrics>& devices = report.metrics.devices;
+  TextTable table;
+  table.add({"device", "busy", "idle", "utilisation", "idle in warm-up", "steady", "cooldown",
+             "peak activations"});
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    if (devices.size() > kShown && i == kShown / 2) {
+      i = devices.size() - kShown / 2;
+      table.add({"..."});
+    }
+    const DeviceMetrics& device = devices[i];
+    const auto time = [&](Ticks ticks) { return format_time(ticks, config.time_unit); };
+    table.add(
+        {std::to_string(i), time(device.busy), time(device.idle),
+         format_ratio({device.utilisation.numerator * 100, device.utilisation.denominator}, 4) +
+             " %",
+         time(device.idle_warm_up), time(device.idle_steady), time(device.idle_cooldown),
+         std::to_string(device.peak_activations)});
+  }
+  std::string text = table.text(2);
+  if (devices.size() > kShown) {
+    text += fmt::format("  {} of {} devices; --format json has all\n", kShown, devices.size());
+  }
+  return text;
+}
+
+std::string ops_of(const CriticalRun& run) {
+  if (run.ops == 1) return short_name(run.first);
+  if (run.ops == 2) return fmt::format("{} {}", short_name(run.first), short_name(run.last));
+  return fmt::format("{} .. {} ({} ops)", short_name(run.first), short_name(run.last), run.ops);
+}
+
+std::string critical_path_text(const Report& report) {
+  constexpr std::size_t kShown = 16;
+  const RunConfig& config = report.config;
+  const CriticalPath& path = report.critical_path;
+  std::string text = fmt::format("critical path: forward {}, backward {}, waiting {}\n",
+                                 time_of(config, path.forward), time_of(config, path.backward),
+                                 time_of(config, path.waiting));
+  for (std::size_t i = 0; i < path.runs.size(); ++i) {
+    if (path.runs.size() > kShown && i == kShown / 2) {
+      const std::size_t left_out = path.runs.size() - kShown;
+      text += fmt::format("  ... {} more ...\n", left_out);
+      i += left_out;
+    }
+    const CriticalRun& run = path.runs[i];
+    text += fmt::format("  device {}: {}\n", run.device.value, ops_of(run));
+  }
+  return text;
+}
+
+/// A column of a comparison: how a value reads, and its rank (lower is better).
+struct Column {
+  std::string name;
+  std::function<std::string(const Report&)> text;
+  std::function<Ratio(const Report&)> rank;
+};
+
+std::vector<Column> comparison_columns() {
+  const auto ratio = [](std::string name, Ratio Metrics::*field) {
+    return Column{
+        std::move(name),
+        [field](const Report& report) { return format_ratio(report.metrics.*field, kDigits); },
+        [field](const Report& report) { return report.metrics.*field; }};
+  };
+  return {
+      {"T_total",
+       [](const Report& report) { return time_of(report.config, report.metrics.t_total); },
+       [](const Report& report) {
+         return Ratio{report.metrics.t_total.count, 1};
+       }},
+      ratio("bubble ratio", &Metrics::bubble_ratio),
+      ratio("overhead", &Metrics::bubble_overhead),
+      ratio("fraction", &Metrics::bubble_fraction),
+      ratio("span rate", &Metrics::span_bubble_rate),
+      {"per microbatch",
+       [](const Report& report) {
+         return mean_time_of(report.config, report.metrics.time_per_microbatch);
+       },
+       [](const Report& report) { return report.metrics.time_per_microbatch; }},
+      ratio("gap", &Metrics::gap),
+      {"peak activations",
+       [](const Report& report) { return std::to_string(report.metrics.peak_activations()); },
+       [](const Report& report) {
+         return Ratio{report.metrics.peak_activations(), 1};
+       }},
+  };
+}
+
+}  // namespace
+
+std::string over_limit_sentence(const OverLimit& over, const RunConfig& config) {
+  return fmt::format("device {} holds {} microbatches when {} starts at {}, over the limit of {}",
+                     over.device.value, over.activations, short_name(over.op),
+                     time_of(config, over.time), *config.memory_limit);
+}
+
+std::string report_table(const Report& report) {
+  return heading(report) + "\n" + facts(report) + "\n" + devices(report) + "\n" +
+         critical_path_text(report);
+}
+
+std::string comparison_table(const std::vector<ComparedSchedule>& compared) {
+  const std::vector<Column> columns = comparison_columns();
+  TextTable table;
+  std::vector<std::string> header = {"schedule"};
+  for (const Column& column : columns) header.push_back(column.name + "  ");
+  header.emplace_back("status");
+  table.add(std::move(header));
+  const auto counts = [](const ComparedSchedule& row) {
+    return row.report && !row.report->over_limit;
+  };
+  std::string footnotes;
+  for (const ComparedSchedule& row : compared) {
+    std::vector<std::string> cells = {row.schedule};
+    for (const Column& column : columns) {
+      if (!row.report) {
+        cells.emplace_back("-  ");
+        continue;
+      }
+      const Ratio rank = column.rank(*row.report);
+      const bool best =
+          counts(row) && std::none_of(compared.begin(), compared.end(), [&](const auto& other) {
+            return counts(other) && column.rank(*other.report) < rank;
+          });
+      cells.push_back(column.text(*row.report) + (best ? " *" : "  "));
+    }
+    if (!row.report) {
+      cells.emplace_back("invalid");
+      footnotes += fmt::format("{}: {}\n", row.schedule, row.reason);
+    } else {
+      for (const std::string& note : row.report->notes) {
+        footnotes += fmt::format("{}: {}\n", row.schedule, note);
+      }
+      cells.emplace_back(row.report->over_limit ? "over_limit" : "ok");
+      if (row.report->over_limit) {
+        footnotes += fmt::format("{}: {}\n", row.schedule,
+                                 over_limit_sentence(*row.report->over_limit, row.report->config));
+      }
+    }
+    table.add(std::move(cells));
+  }
+  return table.text(0) + "* best of its column" + "\n" + footnotes;
+}
+
+}  // namespace pipesim
