@@ -1,0 +1,312 @@
+#include "tools/driver.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <memory>
+
+#include "sim/analysis.hpp"
+#include "sim/engine.hpp"
+#include "sim/io/report.hpp"
+#include "sim/io/timeline_csv.hpp"
+#include "sim/io/trace.hpp"
+#include "sim/metrics.hpp"
+#include "sim/task_graph.hpp"
+#include "sim/verify_timeline.hpp"
+#include "tools/closed_form.hpp"
+#include "tools/memory.hpp"
+
+namespace pipesim {
+
+namespace {
+
+ConfigText read_file(const std::string& path) {
+  const bool standard_input = path == "-";
+  ConfigText result{.name = standard_input ? "<stdin>" : path, .text = {}};
+  const auto fail = [&] {
+    throw Error(Fault{.place = result.name,
+                      .value = path,
+                      .what = fmt::format("cannot be read: {}", std::strerror(errno))});
+  };
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(
+      standard_input ? stdin : std::fopen(path.c_str(), "rb"), std::fclose);
+  if (!file) fail();
+  std::vector<char> buffer(1 << 16);
+  while (const std::size_t got = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
+    result.text.append(buffer.data(), got);
+  }
+  if (std::ferror(file.get()) != 0) fail();
+  return result;
+}
+
+/// The result of a command: a file, or standard output where no file is named.
+OutputFile result_file(const OutputConfig& output) {
+  if (output.file.empty()) return {"/dev/stdout", ""};
+  return {output.file, "/output/file"};
+}
+
+LoadedConfig load(const Request& request, const Registry& registry) {
+  std::optional<ConfigText> text;
+  if (request.config_file) text = read_file(*request.config_file);
+  const std::vector<ScheduleSignature> known = signatures(registry);
+  return read_config(text, request.overrides, known);
+}
+
+/// A schedule applied to a problem: everything that is known before time moves.
+struct Prepared {
+  RunConfig config;  // with the parameters that the schedule chose
+  const Schedule* schedule = nullptr;
+  std::vector<std::string> notes;
+  Problem problem;
+  Program program;
+};
+
+Prepared prepare(const RunConfig& config, const Registry& registry) {
+  Prepared prepared;
+  prepared.config = config;
+  prepared.schedule = find_schedule(registry, config.schedule);
+  PIPESIM_CHECK(prepared.schedule != nullptr);
+  const Schedule& schedule = *prepared.schedule;
+  prepared.problem = make_problem(config, place(schedule, config.p, config.parameters));
+  require_memory(op_count(prepared.problem), available_memory());
+  Plan planned = plan(schedule, prepared.problem, config.parameters);
+  prepared.notes = std::move(planned.notes);
+  prepared.config.parameters = std::move(planned.parameters);
+  prepared.program = build(schedule, prepared.problem, prepared.config.parameters);
+  return prepared;
+}
+
+struct Finished {
+  TaskGraph graph;
+  Timeline timeline;
+  Report report;
+};
+
+Finished simulate(const Prepared& prepared, bool with_formula) {
+  Finished finished{
+      .graph = TaskGraph(prepared.problem, prepared.program), .timeline = {}, .report = {}};
+  finished.timeline = simulate(finished.graph);
+  Report& report = finished.report;
+  report.config = prepared.config;
+  report.schedule_summary = prepared.schedule->info.summary;
+  report.notes = prepared.notes;
+  report.metrics = compute_metrics(prepared.problem, finished.timeline);
+  report.critical_path = critical_path(finished.graph);
+  report.over_limit = find_over_limit(prepared.problem, finished.timeline);
+  if (with_formula) {
+    report.closed_form =
+        closed_form(prepared.config.schedule, prepared.problem, prepared.config.parameters);
+  }
+  return finished;
+}
+
+void print_notes(const Request& request, const std::vector<std::string>& notes) {
+  if (request.quiet) return;
+  for (const std::string& note : notes) fmt::print(stderr, "pipesim: note: {}\n", note);
+}
+
+std::string formatted(const Report& report, const Request& request) {
+  switch (report.config.output.format) {
+    case OutputFormat::json:
+      return report_json(report);
+    case OutputFormat::csv:
+      return (request.no_header ? "" : report_csv_header()) + report_csv_row(report);
+    case OutputFormat::table:
+      break;
+  }
+  return report_table(report);
+}
+
+/// Calls the command's body; a fault found after reading gets the place of its config value.
+template <class Body>
+int with_config(const Request& request, const Registry& registry, Body body) {
+  const LoadedConfig loaded = load(request, registry);
+  try {
+    return body(loaded.config);
+  } catch (const Error& error) {
+    throw loaded.places.located(error);
+  }
+}
+
+void reject(bool given, std::string pointer, std::string what, std::string allowed) {
+  if (!given) return;
+  throw Error(
+      Fault{.pointer = std::move(pointer), .what = std::move(what), .allowed = std::move(allowed)});
+}
+
+}  // namespace
+
+int run(const Request& request, const Registry& registry) {
+  return with_config(request, registry, [&](const RunConfig& config) {
+    const OutputConfig& output = config.output;
+    reject(request.formula && output.format == OutputFormat::csv, "/output/format",
+           "--formula has no column in csv", "table or json");
+    reject(request.no_header && output.format != OutputFormat::csv, "/output/format",
+           fmt::format("--no-header with the format {}", name(output.format)), "csv");
+    const Prepared prepared = prepare(config, registry);
+    const Finished finished = simulate(prepared, request.formula);
+    if (finished.report.over_limit) {
+      throw Error(Fault{.pointer = "/memory/limit",
+                        .what = over_limit_sentence(*finished.report.over_limit, config)},
+                  ErrorKind::run_failed);
+    }
+    OutputFile result = result_file(output);
+    std::optional<OutputFile> trace;
+    std::optional<OutputFile> timeline;
+    if (!output.trace.empty()) trace.emplace(output.trace, "/output/trace");
+    if (!output.timeline.empty()) timeline.emplace(output.timeline, "/output/timeline");
+    if (trace) write_trace(finished.graph, finished.timeline, *trace);
+    if (timeline) write_timeline_csv(finished.timeline, config.time_unit, *timeline);
+    // A full disk is found before anything appears in its place.
+    if (trace) trace->flush();
+    if (timeline) timeline->flush();
+    result.write(formatted(finished.report, request));
+    result.commit();
+    if (trace) trace->commit();
+    if (timeline) timeline->commit();
+    if (output.format != OutputFormat::table) print_notes(request, prepared.notes);
+    return 0;
+  });
+}
+
+namespace {
+
+/// The config of a run with another schedule: its own parameters if it is the config's schedule.
+RunConfig with_schedule(const RunConfig& config, const std::string& schedule) {
+  RunConfig changed = config;
+  if (changed.schedule != schedule) changed.parameters.clear();
+  changed.schedule = schedule;
+  return changed;
+}
+
+/// A row for each schedule. A schedule that cannot run here is a row too; if none can, the fault
+/// is the config's, and the first one is thrown.
+std::vector<ComparedSchedule> compared(const RunConfig& config, const Request& request,
+                                       const std::vector<std::string>& schedules,
+                                       const Registry& registry) {
+  std::vector<ComparedSchedule> rows;
+  std::exception_ptr first_error;
+  bool any_ran = false;
+  for (const std::string& schedule : schedules) {
+    ComparedSchedule row{.schedule = schedule, .report = {}, .reason = {}};
+    try {
+      const Prepared prepared = prepare(with_schedule(config, schedule), registry);
+      row.report = simulate(prepared, request.formula).report;
+      any_ran = true;
+    } catch (const Error& error) {
+      if (!first_error) first_error = std::current_exception();
+      row.reason = error.what();
+    }
+    rows.push_back(std::move(row));
+  }
+  if (!any_ran) std::rethrow_exception(first_error);
+  return rows;
+}
+
+std::vector<std::string> names(const Registry& registry) {
+  std::vector<std::string> result;
+  for (const Schedule* schedule : registry) result.emplace_back(schedule->info.name);
+  return result;
+}
+
+void require_known(const std::vector<std::string>& schedules, const Registry& registry) {
+  const std::vector<std::string> known = names(registry);
+  std::vector<Fault> faults;
+  for (const std::string& schedule : schedules) {
+    if (find_schedule(registry, schedule)) continue;
+    faults.push_back({.place = "command line: compare",
+                      .value = schedule,
+                      .what = fmt::format("unknown schedule \"{}\"", schedule),
+                      .allowed = fmt::format("known schedules: {}", fmt::join(known, ", ")),
+                      .nearest = nearest_name(schedule, known)});
+  }
+  if (!faults.empty()) throw Error(std::move(faults));
+}
+
+}  // namespace
+
+int compare(const Request& request, const Registry& registry) {
+  require_known(request.schedules, registry);
+  const std::vector<std::string> schedules =
+      request.schedules.empty() ? names(registry) : request.schedules;
+  return with_config(request, registry, [&](const RunConfig& config) {
+    const OutputConfig& output = config.output;
+    reject(!output.trace.empty(), "/output/trace", "a comparison writes no trace", "a single run");
+    reject(!output.timeline.empty(), "/output/timeline", "a comparison writes no timeline",
+           "a single run");
+    OutputFile result = result_file(output);
+    const std::vector<ComparedSchedule> rows = compared(config, request, schedules, registry);
+    switch (output.format) {
+      case OutputFormat::table:
+        result.write(comparison_table(rows));
+        break;
+      case OutputFormat::json:
+        result.write(comparison_json(rows));
+        break;
+      case OutputFormat::csv:
+        if (!request.no_header) result.write(comparison_csv_header());
+        result.write(comparison_csv_rows(rows));
+        break;
+    }
+    result.commit();
+    return 0;
+  });
+}
+
+int check(const Request& request, const Registry& registry) {
+  return with_config(request, registry, [&](const RunConfig& config) {
+    prepare(config, registry);
+    return 0;
+  });
+}
+
+int print_program(const Request& request, const Registry& registry) {
+  return with_config(request, registry, [&](const RunConfig& config) {
+    OutputFile result = result_file(config.output);
+    result.write(to_text(prepare(config, registry).program));
+    result.commit();
+    return 0;
+  });
+}
+
+int print_events(const Request& request, const Registry& registry) {
+  return with_config(request, registry, [&](const RunConfig& config) {
+    const Prepared prepared = prepare(config, registry);
+    const TaskGraph graph(prepared.problem, prepared.program);
+    OutputFile result = result_file(config.output);
+    result.write("time,class,sequence,device,op\n");
+    simulate(
+        graph, {.on_event = [&](const Event& event) {
+          result.write(fmt::format("{},{},{},{},{}\n", format_time(event.time, config.time_unit),
+                                   name(event.event_class), event.sequence, graph.lane(event.task),
+                                   token(graph.op(event.task))));
+        }});
+    result.commit();
+    return 0;
+  });
+}
+
+int verify(const Request& request, const Registry& registry) {
+  return with_config(request, registry, [&](const RunConfig& config) {
+    const Prepared prepared = prepare(config, registry);
+    const Timeline timeline =
+        read_timeline_csv(read_file(request.timeline_file), prepared.problem, config.time_unit);
+    if (const auto violation = verify_timeline(prepared.problem, prepared.program, timeline)) {
+      throw Error(
+          Fault{.place = request.timeline_file,
+                .what = fmt::format("violates {}: {}", name(violation->rule), violation->detail)},
+          ErrorKind::run_failed);
+    }
+    OutputFile result = result_file(config.output);
+    result.write(fmt::format(
+        "{}: valid: {} ops, T_total {} {}\n", request.timeline_file, timeline.spans.size(),
+        format_time(total_time(timeline), config.time_unit), name(config.time_unit)));
+    result.commit();
+    return 0;
+  });
+}
+
+}  // namespace pipesim

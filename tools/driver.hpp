@@ -1,0 +1,40 @@
+// The commands of pipesim: the only code that knows the whole chain from a config to its outputs.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "schedules/schedule.hpp"
+#include "sim/io/config.hpp"
+
+namespace pipesim {
+
+/// What the command line asks for, whatever the command.
+struct Request {
+  std::optional<std::string> config_file;  ///< "-" is standard input
+  std::vector<Override> overrides;         ///< in command-line order
+  std::vector<std::string> schedules;      ///< of compare; empty: every schedule
+  std::string timeline_file;               ///< of verify
+  bool no_header = false;                  ///< csv without its header
+  bool quiet = false;                      ///< no notes on stderr
+  bool formula = false;                    ///< the closed form beside the result
+};
+
+/// Each command writes its result to standard output or to the files that the config names, notes
+/// to stderr, and returns the exit code. All throw Error.
+int run(const Request& request, const Registry& registry);
+/// Runs several schedules on the same problem.
+int compare(const Request& request, const Registry& registry);
+/// Validates the config and its schedule without running anything.
+int check(const Request& request, const Registry& registry);
+/// Prints the program as nested loops.
+int print_program(const Request& request, const Registry& registry);
+/// Prints every event in the order in which it happens, as CSV.
+int print_events(const Request& request, const Registry& registry);
+/// Checks a timeline file against the config.
+int verify(const Request& request, const Registry& registry);
+/// Prints the schedules; `format` is table or json.
+int list(const Registry& registry, OutputFormat format);
+
+}  // namespace pipesim

@@ -1,0 +1,201 @@
+// The command line: options -> Request, errors -> exit codes.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "schedules/schedule.hpp"
+#include "sim/error.hpp"
+#include "sim/io/json_text.hpp"
+#include "sim/version.hpp"
+#include "tools/driver.hpp"
+
+namespace pipesim {
+
+namespace {
+
+constexpr int kExitRunFailed = 1;
+constexpr int kExitBadInput = 2;
+
+/// An option that stands for a config key.
+struct ConfigOption {
+  const char* name;
+  const char* type;
+  const char* path;
+  OverrideKind kind;
+  const char* help;
+};
+
+constexpr ConfigOption kConfigOptions[] = {
+    {"-p", "DEVICES", "p", OverrideKind::json_or_text, "devices, one pipeline stage on each"},
+    {"-m", "MICROBATCHES", "m", OverrideKind::json_or_text, "microbatches of one step"},
+    {"--t-f", "TIME", "t_f", OverrideKind::json_or_text,
+     "time of a forward: 2, 2.5ms, or one for each stage: 1,2,3"},
+    {"--t-b", "TIME", "t_b", OverrideKind::json_or_text, "time of a backward, likewise"},
+    {"--schedule", "NAME", "schedule", OverrideKind::text, "a schedule of pipesim list"},
+    {"--format", "FORMAT", "output.format", OverrideKind::text, "table, json or csv"},
+    {"--output", "FILE", "output.file", OverrideKind::text,
+     "write the result there, not to stdout"},
+    {"--trace", "FILE", "output.trace", OverrideKind::text,
+     "write a Chrome trace, for Perfetto and chrome://tracing"},
+    {"--timeline", "FILE", "output.timeline", OverrideKind::text, "write the timeline as CSV"},
+};
+
+/// The options of the command line and what they collect. The commands take them all, by falling
+/// through to the options of pipesim itself.
+class CommandLine {
+ public:
+  CommandLine() : app_("Simulates pipeline-parallel training schedules, exactly.", "pipesim") {
+    app_.set_version_flag("--version", fmt::format("pipesim {}", kVersion));
+    app_.require_subcommand(0, 1);
+    app_.add_option("--config", request_.config_file, "the run as JSON; - is standard input")
+        ->type_name("FILE");
+    for (const ConfigOption& option : kConfigOptions) add_override(option);
+    app_.add_option_function<std::string>(
+            "--set", [this](const std::string& given) { add_set(given); },
+            "set any config key: memory.limit=4, schedule.flush_every=2")
+        ->type_name("PATH=VALUE")
+        ->trigger_on_parse();
+    app_.add_flag("--no-header", request_.no_header, "csv without its header line, for loops");
+    app_.add_flag("--formula", request_.formula, "the textbook formula beside the result");
+    app_.add_flag("--events", events_, "print every event in order instead of the result");
+    app_.add_flag("--quiet", request_.quiet, "no notes on stderr");
+    app_.add_option("--errors", errors_, "how faults are written to stderr: text or json")
+        ->check(CLI::IsMember({"text", "json"}));
+
+    compare_ = add_command("compare", "run several schedules on the same problem");
+    compare_->add_option("schedules", request_.schedules, "names; none: every schedule");
+    check_ = add_command("check", "validate the config and run nothing");
+    program_ = add_command("program", "print the order of every device as nested loops");
+    verify_ = add_command("verify", "check a timeline, ours or another simulator's");
+    verify_->add_option("--timeline", request_.timeline_file, "the timeline to check, as CSV")
+        ->required()
+        ->type_name("FILE");
+    list_ = add_command("list", "print the schedules with their sources and parameters");
+    list_->add_option("--format", list_format_, "table or json")
+        ->check(CLI::IsMember({"table", "json"}));
+  }
+
+  void parse(int argc, char** argv) { app_.parse(argc, argv); }
+
+  int execute() const {
+    const Registry registry = builtin_schedules();
+    if (list_->parsed()) {
+      return list(registry, list_format_ == "json" ? OutputFormat::json : OutputFormat::table);
+    }
+    if (compare_->parsed()) return compare(request_, registry);
+    if (check_->parsed()) return check(request_, registry);
+    if (program_->parsed()) return print_program(request_, registry);
+    if (verify_->parsed()) return verify(request_, registry);
+    if (!request_.config_file && request_.overrides.empty()) {
+      fmt::print(stderr, "{}", app_.help());
+      return kExitBadInput;
+    }
+    return events_ ? print_events(request_, registry) : run(request_, registry);
+  }
+
+  /// Help and version exit with 0, a command line that does not parse with 2.
+  int exit(const CLI::ParseError& error) const {
+    if (error.get_exit_code() == 0) return app_.exit(error);
+    Fault fault{.place = "command line", .what = error.what(), .allowed = "see pipesim --help"};
+    const std::vector<std::string> unexpected = app_.remaining(true);
+    if (!unexpected.empty()) {
+      fault.value = unexpected.front();
+      fault.what = fmt::format("unknown argument \"{}\"", fault.value);
+      fault.nearest = nearest_name(fault.value, known_arguments());
+    }
+    report(Error(std::move(fault)));
+    return kExitBadInput;
+  }
+
+  void report(const Error& error) const {
+    fmt::print(stderr, "{}",
+               errors_ == "json" ? faults_json(error) : error.what() + std::string("\n"));
+  }
+
+ private:
+  CLI::App* add_command(const std::string& name, const std::string& help) {
+    CLI::App* command = app_.add_subcommand(name, help);
+    command->fallthrough();
+    command->footer("All options of pipesim itself apply too: see pipesim --help.");
+    return command;
+  }
+
+  // Options are applied in command-line order, so each adds its override when it is parsed.
+  void add_override(const ConfigOption& option) {
+    app_.add_option_function<std::string>(
+            option.name,
+            [this, option](const std::string& given) {
+              const bool is_text = option.kind == OverrideKind::text;
+              request_.overrides.push_back({.option = option.name,
+                                            .path = option.path,
+                                            .value = is_text ? given : list_to_json(given),
+                                            .kind = option.kind});
+            },
+            option.help)
+        ->type_name(option.type)
+        ->allow_extra_args(false)
+        ->trigger_on_parse();
+  }
+
+  void add_set(const std::string& given) {
+    const std::size_t equals = given.find('=');
+    if (equals == std::string::npos) {
+      throw Error(Fault{.place = fmt::format("command line: --set {}", given),
+                        .value = given,
+                        .what = "no value",
+                        .allowed = "PATH=VALUE, such as memory.limit=4"});
+    }
+    const std::string path = given.substr(0, equals);
+    request_.overrides.push_back({.option = "--set " + path,
+                                  .path = path,
+                                  .value = given.substr(equals + 1),
+                                  .kind = OverrideKind::json_or_text});
+  }
+
+  std::vector<std::string> known_arguments() const {
+    std::vector<std::string> names;
+    for (const CLI::Option* option : app_.get_options()) names.push_back(option->get_name());
+    for (const CLI::App* command : app_.get_subcommands({})) names.push_back(command->get_name());
+    return names;
+  }
+
+  CLI::App app_;
+  CLI::App* compare_ = nullptr;
+  CLI::App* check_ = nullptr;
+  CLI::App* program_ = nullptr;
+  CLI::App* verify_ = nullptr;
+  CLI::App* list_ = nullptr;
+  Request request_;
+  std::string errors_ = "text";
+  std::string list_format_ = "table";
+  bool events_ = false;
+};
+
+int main_without_exceptions(int argc, char** argv) {
+  // A reader that stops reading is found by the write that fails, after temporary files are gone.
+  std::signal(SIGPIPE, SIG_IGN);
+  CommandLine command_line;
+  try {
+    command_line.parse(argc, argv);
+    return command_line.execute();
+  } catch (const CLI::ParseError& error) {
+    return command_line.exit(error);
+  } catch (const Error& error) {
+    command_line.report(error);
+    return error.kind() == ErrorKind::bad_input ? kExitBadInput : kExitRunFailed;
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "pipesim: out of memory\n");
+    return kExitRunFailed;
+  }
+}
+
+}  // namespace
+
+}  // namespace pipesim
+
+int main(int argc, char** argv) { return pipesim::main_without_exceptions(argc, argv); }
