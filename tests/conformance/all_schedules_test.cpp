@@ -1,0 +1,145 @@
+// Every registered schedule on random problems: the engine, the longest path over the graph and
+// the checker must agree, and what is known of every schedule must hold.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <random>
+#include <string>
+
+#include "schedules/schedule.hpp"
+#include "sim/analysis.hpp"
+#include "sim/engine.hpp"
+#include "sim/lower_bound.hpp"
+#include "sim/metrics.hpp"
+#include "sim/verify_timeline.hpp"
+#include "tests/problems.hpp"
+
+using namespace pipesim;
+
+namespace {
+
+void check_invariants(const Problem& problem, const Metrics& metrics) {
+  for (const DeviceMetrics& device : metrics.devices) {
+    CHECK(device.busy + device.idle == metrics.t_total);
+    CHECK(device.idle_warm_up + device.idle_steady + device.idle_cooldown == device.idle);
+    CHECK(device.peak_activations >= 1);
+    CHECK(device.peak_activations <= problem.microbatches);
+  }
+  CHECK(metrics.lower_bound <= metrics.t_total);
+  CHECK(metrics.t_ideal <= metrics.lower_bound);
+  CHECK(metrics.t_ideal_mean <= Ratio{metrics.t_ideal.count, 1});
+  CHECK(metrics.gap >= Ratio{0, 1});
+}
+
+void check_critical_path(const TaskGraph& graph, const Timeline& timeline) {
+  const CriticalPath path = critical_path(graph);
+  CHECK(path.forward + path.backward + path.waiting == total_time(timeline));
+  CHECK(path.waiting == Ticks{0});
+  CHECK(timeline.spans[path.tasks.front()].start == Ticks{0});
+  CHECK(timeline.spans[path.tasks.back()].end == total_time(timeline));
+  for (std::size_t i = 1; i < path.tasks.size(); ++i) {
+    CHECK(timeline.spans[path.tasks[i - 1]].end == timeline.spans[path.tasks[i]].start);
+  }
+}
+
+void check_schedule(const Schedule& schedule, const Problem& problem) {
+  const Plan planned = plan(schedule, problem, {});
+  const Program program = build(schedule, problem, planned.parameters);
+  const TaskGraph graph(problem, program);
+  CHECK(graph.find_cycle().empty());
+  const Timeline timeline = simulate(graph);
+  const auto violation = verify_timeline(problem, program, timeline);
+  CHECK_MESSAGE(!violation.has_value(), (violation ? violation->detail : ""));
+  const std::vector<Ticks> longest = longest_path_starts(graph);
+  bool equal = true;
+  for (TaskId task = 0; task < graph.size(); ++task) {
+    equal = equal && timeline.spans[task].start == longest[task];
+  }
+  CHECK(equal);
+  check_invariants(problem, compute_metrics(problem, timeline));
+  check_critical_path(graph, timeline);
+  if (problem.memory_limit && schedule.plan != nullptr) {
+    CHECK_FALSE(find_over_limit(problem, timeline).has_value());
+  }
+}
+
+}  // namespace
+
+TEST_SUITE("conformance") {
+  TEST_CASE("engine = longest path = checker, on random stages") {
+    constexpr std::uint64_t kSeed = 20240229;
+    MESSAGE("seed " << kSeed);
+    std::mt19937_64 random(kSeed);
+    for (const Schedule* schedule : builtin_schedules()) {
+      for (int round = 0; round < 300; ++round) {
+        Problem problem = test::random_problem(random);
+        if (round % 3 == 0) problem.memory_limit = test::draw(random, 1, 20);
+        INFO(schedule->info.name, " p=", problem.devices, " m=", problem.microbatches);
+        check_schedule(*schedule, problem);
+      }
+    }
+  }
+
+  TEST_CASE("equal stages: T_total = (m+p-1)(t_f+t_b) (1811.06965, 2006.09503)") {
+    for (const Schedule* schedule : builtin_schedules()) {
+      for (int p = 1; p <= 9; ++p) {
+        for (int m = 1; m <= 20; ++m) {
+          const Problem problem = test::equal_stages(p, m, 7, 11);
+          const Timeline timeline = simulate(problem, build(*schedule, problem, {}));
+          CHECK(total_time(timeline) == Ticks{(m + p - 1) * 18});
+        }
+      }
+    }
+  }
+
+  TEST_CASE("peaks: gpipe m on every device, 1f1b min(m, p-i)") {
+    for (int p = 1; p <= 9; ++p) {
+      for (int m = 1; m <= 20; ++m) {
+        const Problem problem = test::equal_stages(p, m, 2, 4);
+        for (const std::string schedule : {"gpipe", "1f1b"}) {
+          const Metrics metrics =
+              compute_metrics(problem, simulate(problem, test::program_of(schedule, problem)));
+          for (int i = 0; i < p; ++i) {
+            const int expected = schedule == "gpipe" ? m : std::min(m, p - i);
+            CHECK(metrics.devices[static_cast<std::size_t>(i)].peak_activations == expected);
+          }
+        }
+      }
+    }
+  }
+
+  TEST_CASE("scaling every time by k scales every time of the result by k") {
+    std::mt19937_64 random(7);
+    for (int round = 0; round < 100; ++round) {
+      const Problem problem = test::random_problem(random);
+      const std::int64_t k = test::draw(random, 2, 1000);
+      Problem scaled = problem;
+      for (StageCosts& costs : scaled.costs) {
+        costs = {.forward = costs.forward * k, .backward = costs.backward * k};
+      }
+      for (const std::string schedule : {"gpipe", "1f1b"}) {
+        const Timeline timeline = simulate(problem, test::program_of(schedule, problem));
+        const Timeline larger = simulate(scaled, test::program_of(schedule, scaled));
+        bool equal = true;
+        for (std::size_t i = 0; i < timeline.spans.size(); ++i) {
+          equal = equal && larger.spans[i].start == timeline.spans[i].start * k;
+        }
+        CHECK(equal);
+        CHECK(lower_bound(scaled) == lower_bound(problem) * k);
+      }
+    }
+  }
+
+  TEST_CASE("one microbatch more never makes a step shorter") {
+    std::mt19937_64 random(8);
+    for (int round = 0; round < 100; ++round) {
+      Problem problem = test::random_problem(random);
+      for (const std::string schedule : {"gpipe", "1f1b"}) {
+        const Ticks before = total_time(simulate(problem, test::program_of(schedule, problem)));
+        Problem longer = problem;
+        ++longer.microbatches;
+        CHECK(total_time(simulate(longer, test::program_of(schedule, longer))) >= before);
+      }
+    }
+  }
+}

@@ -1,0 +1,103 @@
+#include "sim/task_graph.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "sim/analysis.hpp"
+#include "sim/dependencies.hpp"
+#include "sim/engine.hpp"
+#include "tests/problems.hpp"
+
+using namespace pipesim;
+
+namespace {
+
+std::vector<Op> all_ops(const Problem& problem) {
+  std::vector<Op> ops;
+  for (const OpKind kind : {OpKind::forward, OpKind::backward}) {
+    for (int stage = 0; stage < problem.stages(); ++stage) {
+      for (int j = 0; j < problem.microbatches; ++j) {
+        ops.push_back(
+            {.kind = kind, .flow = {}, .stage = Stage{stage}, .microbatch = Microbatch{j}});
+      }
+    }
+  }
+  return ops;
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("data successors are the inverse of data predecessors") {
+    const Problem problem = test::equal_stages(4, 3, 1, 2);
+    int edges = 0;
+    for (const Op& op : all_ops(problem)) {
+      for (const Dependency& fed : data_successors(problem, op)) {
+        const DependencyList back = data_predecessors(problem, fed.op);
+        CHECK(
+            std::any_of(back.begin(), back.end(), [&](const Dependency& d) { return d.op == op; }));
+        ++edges;
+      }
+      edges -= static_cast<int>(data_predecessors(problem, op).size());
+    }
+    CHECK(edges == 0);
+  }
+
+  TEST_CASE("a task's neighbours are the op before it on its lane and its inputs") {
+    const Problem problem = test::equal_stages(2, 2, 1, 2);
+    const TaskGraph graph(problem, test::program_of("gpipe", problem));
+    // Lane 0: 0F0 0F1 0B0 0B1; lane 1: 1F0 1F1 1B0 1B1.
+    CHECK(graph.size() == 8);
+    CHECK(graph.lanes() == 2);
+    CHECK(token(graph.op(6)) == "1B0");
+    CHECK(graph.task(graph.op(6)) == 6);
+    const NeighborList before = graph.predecessors(2);
+    REQUIRE(before.size() == 3);
+    CHECK(before[0].task == 1);
+    CHECK(before[0].kind == EdgeKind::order);
+    CHECK(before[1].task == 0);
+    CHECK(before[1].kind == EdgeKind::data);
+    CHECK(before[2].task == 6);
+    const NeighborList after = graph.successors(0);
+    REQUIRE(after.size() == 3);
+    CHECK(after[0].task == 1);
+    CHECK(after[1].task == 4);
+    CHECK(after[2].task == 2);
+    CHECK(graph.predecessors(0).size() == 0);
+    CHECK(graph.successors(3).size() == 0);
+  }
+
+  TEST_CASE("a cycle is found wherever it is, none where there is none") {
+    const Problem problem = test::equal_stages(3, 2, 1, 2);
+    Program program = test::program_of("1f1b", problem);
+    CHECK(TaskGraph(problem, program).find_cycle().empty());
+    program.lanes[2] = {backward(Stage{2}, 1), forward(Stage{2}, 0), backward(Stage{2}, 0),
+                        forward(Stage{2}, 1)};
+    const TaskGraph graph(problem, program);
+    const std::vector<TaskId> cycle = graph.find_cycle();
+    REQUIRE(cycle.size() >= 2);
+    for (std::size_t i = 0; i < cycle.size(); ++i) {
+      const TaskId awaited = cycle[(i + 1) % cycle.size()];
+      const NeighborList before = graph.predecessors(cycle[i]);
+      CHECK(std::any_of(before.begin(), before.end(),
+                        [&](const Neighbor& neighbor) { return neighbor.task == awaited; }));
+    }
+  }
+
+  TEST_CASE("the critical path of hw5_2 goes down, stays on the last stage and comes back") {
+    const Problem problem = test::equal_stages(4, 8, 2, 4);
+    const CriticalPath path = critical_path(TaskGraph(problem, test::program_of("1f1b", problem)));
+    CHECK(path.forward == Ticks{22});
+    CHECK(path.backward == Ticks{44});
+    CHECK(path.waiting == Ticks{0});
+    REQUIRE(path.runs.size() == 7);
+    CHECK(path.runs[3].stage == Stage{3});
+    CHECK(path.runs[3].ops == 16);
+    CHECK(short_name(path.runs[3].first) == "F0");
+    CHECK(short_name(path.runs[3].last) == "B7");
+    CHECK(path.runs[6].device == Device{0});
+    CHECK(short_name(path.runs[6].last) == "B7");
+  }
+}
