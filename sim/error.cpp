@@ -1,5 +1,7 @@
 #include "sim/error.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -18,6 +20,9 @@ std::string join_messages(const std::vector<Fault>& faults) {
   return text;
 }
 
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+/// Upper and lower case are the same.
 std::size_t edit_distance(std::string_view left, std::string_view right) {
   std::vector<std::size_t> row(right.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -25,7 +30,7 @@ std::size_t edit_distance(std::string_view left, std::string_view right) {
     std::size_t diagonal = row[0];
     row[0] = i + 1;
     for (std::size_t j = 0; j < right.size(); ++j) {
-      const std::size_t substituted = diagonal + (left[i] == right[j] ? 0 : 1);
+      const std::size_t substituted = diagonal + (lower(left[i]) == lower(right[j]) ? 0 : 1);
       diagonal = row[j + 1];
       row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, substituted});
     }
@@ -33,15 +38,57 @@ std::size_t edit_distance(std::string_view left, std::string_view right) {
   return row.back();
 }
 
+/// The length of the UTF-8 sequence at the front, 0 if there is none or it is a control character.
+std::size_t printable_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  if (byte(0) < 0x80) return byte(0) >= 0x20 && byte(0) != 0x7f ? 1 : 0;
+  const std::size_t length = byte(0) >= 0xf0 ? 4 : byte(0) >= 0xe0 ? 3 : byte(0) >= 0xc2 ? 2 : 0;
+  if (length == 0 || byte(0) > 0xf4 || text.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  return length;
+}
+
+/// Text from a file as a terminal may show it: what would move the cursor or end a line is
+/// escaped.
+std::string printable(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    std::size_t length = printable_length(text);
+    if (length > 0) {
+      result += text.substr(0, length);
+    } else {
+      length = 1;
+      result += fmt::format("\\x{:02x}", static_cast<unsigned char>(text.front()));
+    }
+    text.remove_prefix(length);
+  }
+  return result;
+}
+
+/// Long keys in the middle of a pointer would bury the message.
+std::string abbreviated(const std::string& pointer) {
+  constexpr std::size_t kMost = 120;
+  if (pointer.size() <= kMost) return pointer;
+  return pointer.substr(0, kMost / 2) + "..." + pointer.substr(pointer.size() - kMost / 2);
+}
+
 }  // namespace
 
 std::string message(const Fault& fault) {
   std::string text;
-  if (!fault.place.empty()) text += fault.place + ": ";
-  if (!fault.pointer.empty()) text += fault.pointer + ": ";
-  text += fault.what;
-  if (!fault.allowed.empty()) text += "; " + fault.allowed;
-  if (!fault.nearest.empty()) text += " (did you mean \"" + fault.nearest + "\"?)";
+  if (!fault.place.empty()) text += printable(fault.place) + ": ";
+  if (!fault.pointer.empty()) text += printable(abbreviated(fault.pointer)) + ": ";
+  // Several lines are ours: a deadlock lists who waits for whom.
+  std::size_t begin = 0;
+  for (std::size_t end = 0; end != std::string::npos; begin = end + 1) {
+    end = fault.what.find('\n', begin);
+    text += printable(std::string_view(fault.what).substr(begin, end - begin));
+    if (end != std::string::npos) text += '\n';
+  }
+  if (!fault.allowed.empty()) text += "; " + printable(fault.allowed);
+  if (!fault.nearest.empty()) text += " (did you mean \"" + printable(fault.nearest) + "\"?)";
   return text;
 }
 
@@ -57,7 +104,7 @@ std::string nearest_name(std::string_view name, std::span<const std::string> can
   std::size_t best_distance = std::max<std::size_t>(1, name.size() / 3) + 1;
   for (const std::string& candidate : candidates) {
     const std::size_t distance = edit_distance(name, candidate);
-    if (distance < best_distance) {
+    if (distance < best_distance && distance < name.size()) {
       best = candidate;
       best_distance = distance;
     }

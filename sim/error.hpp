@@ -22,6 +22,8 @@ struct Fault {
 };
 
 /// `PLACE: POINTER: WHAT; ALLOWED (did you mean "NEAREST"?)`, without the parts that are empty.
+/// Control characters and bytes that are not UTF-8 are escaped (\\x1b), a long pointer is
+/// abbreviated.
 std::string message(const Fault& fault);
 
 /// Who has to act: decides the exit code.
@@ -45,8 +47,9 @@ class Error : public std::runtime_error {
   ErrorKind kind_;
 };
 
-/// The candidate with the smallest edit distance to `name`, or "" if none is within a third of
-/// the name's length (at least one edit). The first of equals wins.
+/// The candidate with the smallest edit distance to `name`, whatever the case, or "" if none is
+/// within a third of the name's length (at least one edit, fewer than it has letters). The first
+/// of equals wins.
 std::string nearest_name(std::string_view name, std::span<const std::string> candidates);
 
 /// Reports a broken assumption of our own and aborts.

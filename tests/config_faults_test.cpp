@@ -57,6 +57,10 @@ TEST_SUITE("unit") {
          "run.json:1:16: /t_f/2: not valid JSON: unexpected ']'; expected a value"},
         {R"({"t_f": [1, [3 4]]})",
          "run.json:1:16: /t_f/1: not valid JSON: unexpected 4; expected ',' or ']'"},
+        {R"({"t_f": [, 1]})",
+         "run.json:1:10: /t_f/0: not valid JSON: unexpected ','; expected a value"},
+        {R"({"output": {} "m": 8})",
+         "run.json:1:15: not valid JSON: unexpected \"m\"; expected ',' or '}'"},
         {R"({p: 4})",
          "run.json:1:2: not valid JSON: invalid literal 'p'; expected a key in double quotes"},
         {R"({"p": 4} // four)",
@@ -240,11 +244,11 @@ TEST_SUITE("unit") {
           "command line: --set output.file: /output/file: 5 is a number; the name of a file");
     CHECK(faults_of(overridden({set("time_unit=null")})) ==
           "command line: --set time_unit: /time_unit: null; s, ms, us, ns or ps");
-    CHECK(faults_of(overridden({set("output.file=x"), set("output.trace=x")})) ==
-          "command line: --set output.trace: /output/trace: \"x\" is another output's file; "
-          "a file of its own");
-    CHECK(faults_of(overridden({set("output.file=/dev/null"), set("output.trace=/dev/null")})) ==
-          "");
+    CHECK(faults_of(overridden({set("output.file=-"), set(R"(output.trace="a\u0000b")")})) ==
+          "command line: --set output.file: /output/file: \"-\" is no name of a file; /dev/stdout "
+          "for standard output\n"
+          "command line: --set output.trace: /output/trace: \"a\\u0000b\" is no name of a file; "
+          "/dev/stdout for standard output");
   }
 
   TEST_CASE("an override that leads nowhere") {

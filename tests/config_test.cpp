@@ -261,6 +261,7 @@ TEST_SUITE("unit") {
     };
     CHECK(message(located("/m")) == "run.json:1:15: /m: wrong");
     CHECK(located("/m").value == "8");
+    CHECK(located("/t_f/7").value.empty());
     CHECK(located("/m").line == 1);
     CHECK(located("/m").column == 15);
     CHECK(message(located("/t_f/3")) == "run.json:2:19: /t_f/3: wrong");

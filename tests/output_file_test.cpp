@@ -97,7 +97,8 @@ TEST_SUITE("unit") {
       OutputFile same_file(directory / "old", "/output/trace");
       new_file.write("text");
       old_file.write("text");
-      CHECK(directory.entries() == 4);
+      // Whether a file has a name before it is committed is the file system's choice.
+      CHECK(content(directory / "old") == "old");
     }
     CHECK(content(directory / "old") == "old");
     CHECK(directory.entries() == 1);

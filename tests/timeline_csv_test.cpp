@@ -119,6 +119,19 @@ TEST_SUITE("unit") {
     CHECK(timeline.spans[1].released_by == Span::kNotReleased);
   }
 
+  TEST_CASE("timeline csv: rows by device, start, end, then as they stand") {
+    const Timeline timeline = from_csv(kHeader +
+                                       "1,compute,F,1,0,0,2,\n"
+                                       "0,compute,F,0,3,1,4,\n"
+                                       "0,compute,F,0,2,0,5,\n"
+                                       "0,compute,F,0,1,0,0,\n"
+                                       "0,compute,F,0,0,0,0,\n");
+    std::string tokens;
+    for (const Span& span : timeline.spans) tokens += token(span.op) + " ";
+    CHECK(tokens == "0F1 0F0 0F2 0F3 1F0 ");
+    CHECK(timeline.lane_begin == std::vector<std::size_t>{0, 4, 5});
+  }
+
   TEST_CASE("timeline csv: a header alone is a timeline without spans") {
     const Timeline timeline = from_csv(kHeader);
     CHECK(timeline.spans.empty());
@@ -164,8 +177,9 @@ TEST_SUITE("unit") {
           "t.csv:2:19: end is \"1e10\"; at most 9223372036.854775807 ms");
     CHECK(fault_of_row("0,compute,F,0,0,0,2,F0") ==
           "t.csv:2:21: released_by is \"F0\"; the token of an op (2F0), or nothing");
-    CHECK(fault_of_row("0,compute,F,0,0,0,2,1F2") ==
-          "t.csv:2:21: released_by is 1F2, which has no row; the token of an op of the table");
+    CHECK(fault_of_row("0,compute,F,0,0,0,2,9F2") ==
+          "t.csv:2:21: released_by is 9F2, which is no op of this problem; the token of an op "
+          "(2F0), or nothing");
     CHECK(fault_of_row("0,compute,F,0,0,0,2") == "t.csv:2:1: 7 fields; 8, as in the header");
     CHECK(fault_of_row("") == "t.csv:2:1: 1 field; 8, as in the header");
     CHECK(fault_of_row("0,\"compute\",F,0,0,0,2,") ==

@@ -241,6 +241,13 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("trace: a dur is cut where whole nanoseconds would overlap") {
+    const Traced trace("1f1b", test::equal_stages(1, 2, 1'000'000, 7'000));
+    CHECK(slice_rows(trace) == std::vector<std::string>{"0 F0 0 1", "0 B0 1 0.006999",
+                                                        "0 F1 1.007 1", "0 B1 2.007 0.006999"});
+    check_no_overlap(trace);
+  }
+
   TEST_CASE("trace: random problems") {
     for (std::uint64_t seed = 0; seed < 60; ++seed) {
       CAPTURE(seed);

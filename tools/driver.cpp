@@ -2,11 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
+#include <algorithm>
+#include <cstddef>
 #include <exception>
-#include <memory>
 
 #include "sim/analysis.hpp"
 #include "sim/engine.hpp"
@@ -17,30 +15,13 @@
 #include "sim/task_graph.hpp"
 #include "sim/verify_timeline.hpp"
 #include "tools/closed_form.hpp"
+#include "tools/files.hpp"
 #include "tools/memory.hpp"
+#include "tools/standard_error.hpp"
 
 namespace pipesim {
 
 namespace {
-
-ConfigText read_file(const std::string& path) {
-  const bool standard_input = path == "-";
-  ConfigText result{.name = standard_input ? "<stdin>" : path, .text = {}};
-  const auto fail = [&] {
-    throw Error(Fault{.place = result.name,
-                      .value = path,
-                      .what = fmt::format("cannot be read: {}", std::strerror(errno))});
-  };
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(
-      standard_input ? stdin : std::fopen(path.c_str(), "rb"), std::fclose);
-  if (!file) fail();
-  std::vector<char> buffer(1 << 16);
-  while (const std::size_t got = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
-    result.text.append(buffer.data(), got);
-  }
-  if (std::ferror(file.get()) != 0) fail();
-  return result;
-}
 
 /// The result of a command: a file, or standard output where no file is named.
 OutputFile result_file(const OutputConfig& output) {
@@ -105,7 +86,8 @@ Finished simulate(const Prepared& prepared, bool with_formula) {
 
 void print_notes(const Request& request, const std::vector<std::string>& notes) {
   if (request.quiet) return;
-  for (const std::string& note : notes) fmt::print(stderr, "pipesim: note: {}\n", note);
+  for (const std::string& note : notes)
+    write_standard_error(fmt::format("pipesim: note: {}\n", note));
 }
 
 std::string formatted(const Report& report, const Request& request) {
@@ -137,11 +119,24 @@ void reject(bool given, std::string pointer, std::string what, std::string allow
       Fault{.pointer = std::move(pointer), .what = std::move(what), .allowed = std::move(allowed)});
 }
 
+/// For a command whose output is a text of its own.
+void reject_run_outputs(const Request& request, const OutputConfig& output, std::string_view what) {
+  const std::string allowed = "a run";
+  reject(!output.trace.empty(), "/output/trace", fmt::format("{} writes no trace", what), allowed);
+  reject(!output.timeline.empty(), "/output/timeline", fmt::format("{} writes no timeline", what),
+         allowed);
+  reject(output.format != OutputFormat::table, "/output/format",
+         fmt::format("{} has no {}", what, name(output.format)), allowed);
+  reject(request.no_header || request.formula, "",
+         fmt::format("{} has neither header nor formula", what), allowed);
+}
+
 }  // namespace
 
 int run(const Request& request, const Registry& registry) {
   return with_config(request, registry, [&](const RunConfig& config) {
     const OutputConfig& output = config.output;
+    require_different_files(request, output);
     reject(request.formula && output.format == OutputFormat::csv, "/output/format",
            "--formula has no column in csv", "table or json");
     reject(request.no_header && output.format != OutputFormat::csv, "/output/format",
@@ -215,7 +210,16 @@ std::vector<std::string> names(const Registry& registry) {
 void require_known(const std::vector<std::string>& schedules, const Registry& registry) {
   const std::vector<std::string> known = names(registry);
   std::vector<Fault> faults;
-  for (const std::string& schedule : schedules) {
+  for (std::size_t i = 0; i < schedules.size(); ++i) {
+    const std::string& schedule = schedules[i];
+    if (std::find(schedules.begin(), schedules.begin() + static_cast<std::ptrdiff_t>(i),
+                  schedule) != schedules.begin() + static_cast<std::ptrdiff_t>(i)) {
+      faults.push_back({.place = "command line: compare",
+                        .value = schedule,
+                        .what = fmt::format("schedule \"{}\" twice", schedule),
+                        .allowed = "each schedule once"});
+      continue;
+    }
     if (find_schedule(registry, schedule)) continue;
     faults.push_back({.place = "command line: compare",
                       .value = schedule,
@@ -237,6 +241,11 @@ int compare(const Request& request, const Registry& registry) {
     reject(!output.trace.empty(), "/output/trace", "a comparison writes no trace", "a single run");
     reject(!output.timeline.empty(), "/output/timeline", "a comparison writes no timeline",
            "a single run");
+    require_different_files(request, output);
+    reject(request.no_header && output.format != OutputFormat::csv, "/output/format",
+           fmt::format("--no-header with the format {}", name(output.format)), "csv");
+    reject(request.formula && output.format != OutputFormat::json, "/output/format",
+           fmt::format("--formula with the format {}", name(output.format)), "json");
     OutputFile result = result_file(output);
     const std::vector<ComparedSchedule> rows = compared(config, request, schedules, registry);
     switch (output.format) {
@@ -252,7 +261,10 @@ int compare(const Request& request, const Registry& registry) {
         break;
     }
     result.commit();
-    return 0;
+    const bool any_ok = std::any_of(rows.begin(), rows.end(), [](const ComparedSchedule& row) {
+      return row.report && !row.report->over_limit;
+    });
+    return any_ok ? 0 : 1;
   });
 }
 
@@ -265,6 +277,8 @@ int check(const Request& request, const Registry& registry) {
 
 int print_program(const Request& request, const Registry& registry) {
   return with_config(request, registry, [&](const RunConfig& config) {
+    reject_run_outputs(request, config.output, "a program");
+    require_different_files(request, config.output);
     OutputFile result = result_file(config.output);
     result.write(to_text(prepare(config, registry).program));
     result.commit();
@@ -274,6 +288,8 @@ int print_program(const Request& request, const Registry& registry) {
 
 int print_events(const Request& request, const Registry& registry) {
   return with_config(request, registry, [&](const RunConfig& config) {
+    reject_run_outputs(request, config.output, "an event log");
+    require_different_files(request, config.output);
     const Prepared prepared = prepare(config, registry);
     const TaskGraph graph(prepared.problem, prepared.program);
     OutputFile result = result_file(config.output);
@@ -291,6 +307,8 @@ int print_events(const Request& request, const Registry& registry) {
 
 int verify(const Request& request, const Registry& registry) {
   return with_config(request, registry, [&](const RunConfig& config) {
+    reject_run_outputs(request, config.output, "a check");
+    require_different_files(request, config.output);
     const Prepared prepared = prepare(config, registry);
     const Timeline timeline =
         read_timeline_csv(read_file(request.timeline_file), prepared.problem, config.time_unit);

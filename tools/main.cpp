@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <new>
@@ -13,6 +14,7 @@
 #include "sim/io/json_text.hpp"
 #include "sim/version.hpp"
 #include "tools/driver.hpp"
+#include "tools/standard_error.hpp"
 
 namespace pipesim {
 
@@ -76,23 +78,25 @@ class CommandLine {
         ->required()
         ->type_name("FILE");
     list_ = add_command("list", "print the schedules with their sources and parameters");
-    list_->add_option("--format", list_format_, "table or json")
-        ->check(CLI::IsMember({"table", "json"}));
   }
 
   void parse(int argc, char** argv) { app_.parse(argc, argv); }
 
   int execute() const {
+    if (!malformed_.empty()) throw Error(malformed_);
     const Registry registry = builtin_schedules();
-    if (list_->parsed()) {
-      return list(registry, list_format_ == "json" ? OutputFormat::json : OutputFormat::table);
-    }
+    if (list_->parsed()) return list(registry, list_format());
+    if (events_ && !app_.get_subcommands().empty()) {
+      throw Error(Fault{.place = "command line: --events",
+                        .what = "a command has no event log",
+                        .allowed = "--events without a command"});
+    };
     if (compare_->parsed()) return compare(request_, registry);
     if (check_->parsed()) return check(request_, registry);
     if (program_->parsed()) return print_program(request_, registry);
     if (verify_->parsed()) return verify(request_, registry);
     if (!request_.config_file && request_.overrides.empty()) {
-      fmt::print(stderr, "{}", app_.help());
+      write_standard_error(app_.help());
       return kExitBadInput;
     }
     return events_ ? print_events(request_, registry) : run(request_, registry);
@@ -100,7 +104,10 @@ class CommandLine {
 
   /// Help and version exit with 0, a command line that does not parse with 2.
   int exit(const CLI::ParseError& error) const {
-    if (error.get_exit_code() == 0) return app_.exit(error);
+    if (error.get_exit_code() == 0) {
+      app_.exit(error);
+      return std::fflush(stdout) == 0 || errno == EPIPE ? 0 : kExitBadInput;
+    }
     Fault fault{.place = "command line", .what = error.what(), .allowed = "see pipesim --help"};
     const std::vector<std::string> unexpected = app_.remaining(true);
     if (!unexpected.empty()) {
@@ -113,8 +120,7 @@ class CommandLine {
   }
 
   void report(const Error& error) const {
-    fmt::print(stderr, "{}",
-               errors_ == "json" ? faults_json(error) : error.what() + std::string("\n"));
+    write_standard_error(errors_ == "json" ? faults_json(error) : error.what() + std::string("\n"));
   }
 
  private:
@@ -145,16 +151,36 @@ class CommandLine {
   void add_set(const std::string& given) {
     const std::size_t equals = given.find('=');
     if (equals == std::string::npos) {
-      throw Error(Fault{.place = fmt::format("command line: --set {}", given),
-                        .value = given,
-                        .what = "no value",
-                        .allowed = "PATH=VALUE, such as memory.limit=4"});
+      malformed_.push_back({.place = fmt::format("command line: --set {}", given),
+                            .value = given,
+                            .what = "no value",
+                            .allowed = "PATH=VALUE, such as memory.limit=4"});
+      return;
     }
     const std::string path = given.substr(0, equals);
     request_.overrides.push_back({.option = "--set " + path,
                                   .path = path,
                                   .value = given.substr(equals + 1),
                                   .kind = OverrideKind::json_or_text});
+  }
+
+  /// The only thing that can be asked of a list.
+  OutputFormat list_format() const {
+    OutputFormat format = OutputFormat::table;
+    if (request_.config_file || request_.no_header || request_.formula || events_) {
+      throw Error(Fault{.place = "command line: list", .what = "list takes only --format"});
+    }
+    for (const Override& given : request_.overrides) {
+      const bool is_format = given.path == "output.format";
+      if (!is_format || (given.value != "json" && given.value != "table")) {
+        throw Error(Fault{.place = "command line: " + given.option,
+                          .value = given.value,
+                          .what = is_format ? "unknown format" : "list takes only --format",
+                          .allowed = "table or json"});
+      }
+      format = given.value == "json" ? OutputFormat::json : OutputFormat::table;
+    }
+    return format;
   }
 
   std::vector<std::string> known_arguments() const {
@@ -172,7 +198,7 @@ class CommandLine {
   CLI::App* list_ = nullptr;
   Request request_;
   std::string errors_ = "text";
-  std::string list_format_ = "table";
+  std::vector<Fault> malformed_;  // arguments of --set
   bool events_ = false;
 };
 
@@ -189,7 +215,7 @@ int main_without_exceptions(int argc, char** argv) {
     command_line.report(error);
     return error.kind() == ErrorKind::bad_input ? kExitBadInput : kExitRunFailed;
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "pipesim: out of memory\n");
+    write_standard_error("pipesim: out of memory\n");
     return kExitRunFailed;
   }
 }

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
+#include <limits>
 #include <string>
 
 #include "sim/error.hpp"
@@ -11,7 +13,9 @@
 
 namespace pipesim {
 
-std::int64_t available_memory() {
+namespace {
+
+std::int64_t free_on_machine() {
   std::ifstream meminfo("/proc/meminfo");
   std::string key;
   std::int64_t kibibytes = 0;
@@ -21,6 +25,21 @@ std::int64_t available_memory() {
   }
   return std::int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
 }
+
+/// What a container may take, or all there is.
+std::int64_t limit_of_container() {
+  std::int64_t limit = std::numeric_limits<std::int64_t>::max();
+  for (const char* path :
+       {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    std::int64_t bytes = 0;
+    if (std::ifstream(path) >> bytes && bytes > 0) limit = std::min(limit, bytes);
+  }
+  return limit;
+}
+
+}  // namespace
+
+std::int64_t available_memory() { return std::min(free_on_machine(), limit_of_container()); }
 
 void require_memory(std::int64_t tasks, std::int64_t available) {
   const std::int64_t most = available / kBytesPerTask;

@@ -19,14 +19,13 @@ JsonTree::Id read_document(JsonTree& tree, const std::optional<ConfigText>& file
         tree.add_text({.name = "command line", .style = JsonPlaceStyle::name_only}));
   }
   const auto root = tree.parse({.name = file->name, .text = file->text}, faults);
-  if (root && tree.kind(*root) != JsonKind::object) {
+  if (tree.kind(root) != JsonKind::object) {
     faults.add(
-        tree, tree.position(*root),
-        {.value = tree.excerpt(*root), .what = tree.described(*root), .allowed = "a JSON object"});
+        tree, tree.position(root),
+        {.value = tree.excerpt(root), .what = tree.described(root), .allowed = "a JSON object"});
     faults.throw_if_any();
   }
-  if (!root) faults.throw_if_any();
-  return *root;
+  return root;
 }
 
 }  // namespace

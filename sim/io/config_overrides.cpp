@@ -79,8 +79,8 @@ std::vector<std::string_view> split(std::string_view path) {
   }
 }
 
-std::optional<Id> add_value(JsonTree& tree, const Override& given,
-                            std::span<const std::string_view> names, JsonFaults& faults) {
+Id add_value(JsonTree& tree, const Override& given, std::span<const std::string_view> names,
+             JsonFaults& faults) {
   JsonSource source = {.name = "command line: " + given.option,
                        .text = given.value,
                        .style = JsonPlaceStyle::name_only};
@@ -93,16 +93,15 @@ std::optional<Id> add_value(JsonTree& tree, const Override& given,
 
 void apply_override(JsonTree& tree, Id root, const Override& given, JsonFaults& faults) {
   const std::vector<std::string_view> names = split(given.path);
-  const std::optional<Id> value = add_value(tree, given, names, faults);
-  if (!value) return;
+  const Id value = add_value(tree, given, names, faults);
   if (std::find(names.begin(), names.end(), "") != names.end()) {
-    faults.add(tree, tree.position(*value),
+    faults.add(tree, tree.position(value),
                {.value = given.path,
                 .what = fmt::format("the path \"{}\" has an empty name", given.path),
                 .allowed = "names joined by dots, such as memory.limit"});
     return;
   }
-  Path path(tree, root, *value, faults);
+  Path path(tree, root, value, faults);
   for (const std::string_view name : names) {
     if (!path.enter(name)) return;
   }

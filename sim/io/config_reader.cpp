@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
-#include <set>
 
 #include "sim/io/config_values.hpp"
 
@@ -22,14 +22,18 @@ const std::vector<std::string> kKeys = {
 const std::vector<std::string> kMemoryKeys = {"limit"};
 const std::vector<std::string> kOutputKeys = {"format", "file", "trace", "timeline"};
 
-constexpr TimeUnit kTimeUnits[] = {TimeUnit::s, TimeUnit::ms, TimeUnit::us, TimeUnit::ns,
+constexpr std::array kTimeUnits = {TimeUnit::s, TimeUnit::ms, TimeUnit::us, TimeUnit::ns,
                                    TimeUnit::ps};
-constexpr OutputFormat kFormats[] = {OutputFormat::table, OutputFormat::json, OutputFormat::csv};
+constexpr std::array kFormats = {OutputFormat::table, OutputFormat::json, OutputFormat::csv};
 
-template <class Enum, std::size_t size>
-std::vector<std::string> names(const Enum (&values)[size]) {
+std::string name(const ScheduleSignature& schedule) { return schedule.name; }
+std::string name(const ParameterSpec& parameter) { return parameter.name; }
+
+template <class List>
+std::vector<std::string> names(const List& list) {
   std::vector<std::string> result;
-  for (const Enum value : values) result.emplace_back(name(value));
+  result.reserve(list.size());
+  for (const auto& item : list) result.emplace_back(name(item));
   return result;
 }
 
@@ -85,8 +89,7 @@ class ConfigReader {
   }
 
   void read_schedule(const ConfigValue& root) {
-    std::vector<std::string> known;
-    for (const ScheduleSignature& schedule : schedules_) known.push_back(schedule.name);
+    const std::vector<std::string> known = names(schedules_);
     const std::string allowed = fmt::format("one of {}", fmt::join(known, ", "));
     const auto schedule = values_.require(root, "schedule", allowed);
     if (!schedule) return;
@@ -107,8 +110,7 @@ class ConfigReader {
   }
 
   void read_parameters(const ConfigValue& schedule, const ScheduleSignature& signature) {
-    std::vector<std::string> known;
-    for (const ParameterSpec& spec : signature.parameters) known.push_back(spec.name);
+    const std::vector<std::string> known = names(signature.parameters);
     const JsonTree& tree = values_.tree();
     for (const JsonTree::Id id : tree.children(schedule.id)) {
       const std::string_view key = tree.key(id);
@@ -193,11 +195,9 @@ class ConfigReader {
     const auto value = values_.find(output, key);
     if (!value) return;
     name = values_.text(*value, "the name of a file").value_or("");
-    const bool is_device = name.starts_with("/dev/");
-    if (name.empty() || is_device) return;
-    if (!file_names_.insert(name).second) {
-      values_.add_fault(*value, values_.tree().shown(value->id) + " is another output's file",
-                        "a file of its own");
+    if (name == "-" || name.find('\0') != std::string::npos) {
+      values_.add_fault(*value, values_.tree().shown(value->id) + " is no name of a file",
+                        "/dev/stdout for standard output");
     }
   }
 
@@ -206,7 +206,6 @@ class ConfigReader {
   RunConfig config_{};
   bool p_is_known_ = false;
   std::optional<TimeUnit> unit_ = TimeUnit::ms;  // none: given, but unknown
-  std::set<std::string> file_names_{};
 };
 
 }  // namespace

@@ -59,7 +59,7 @@ std::optional<ConfigValue> ConfigValues::find(const ConfigValue& object,
 
 std::optional<ConfigValue> ConfigValues::require(const ConfigValue& object, std::string_view key,
                                                  std::string_view allowed) {
-  const auto found = find(object, key);
+  auto found = find(object, key);
   if (!found) {
     faults_.add(tree_, tree_.position(object.id),
                 {.pointer = child_pointer(object.pointer, key),

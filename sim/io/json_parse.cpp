@@ -30,13 +30,13 @@ class JsonParser {
   JsonParser(JsonTree& tree, std::uint32_t source, JsonFaults& faults)
       : tree_(tree), source_(source), text_(tree.sources_[source].given.text), faults_(faults) {}
 
-  std::optional<Id> run() {
+  /// Returns whether the text is JSON; its root is the first value added.
+  bool run() {
     if (skip_space(text_, 0) == text_.size()) {
       report(0, {.what = "the file is empty", .allowed = "a JSON object"});
-      return std::nullopt;
+      return false;
     }
-    if (!nlohmann::json::sax_parse(without_numbers(text_), this)) return std::nullopt;
-    return root_;
+    return nlohmann::json::sax_parse(without_numbers(text_), this);
   }
 
   // The SAX interface; an event returns whether to go on.
@@ -90,11 +90,7 @@ class JsonParser {
                                   .end = static_cast<std::uint32_t>(at_),
                                   .key = open_.empty() ? JsonTree::kNoKey : open_.back().key,
                                   .kind = kind});
-    if (open_.empty()) {
-      root_ = id;
-    } else {
-      children_.push_back(id);
-    }
+    if (!open_.empty()) children_.push_back(id);
     return id;
   }
 
@@ -177,12 +173,11 @@ class JsonParser {
   std::string_view text_;
   JsonFaults& faults_;
   std::size_t at_ = 0;  // behind the last token that had an event
-  Id root_ = 0;
   std::vector<Open> open_;
   std::vector<Id> children_;  // of all open containers, outermost first
 };
 
-std::optional<JsonTree::Id> JsonTree::parse(JsonSource source, JsonFaults& faults) {
+JsonTree::Id JsonTree::parse(JsonSource source, JsonFaults& faults) {
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (source.text.starts_with(kByteOrderMark)) source.text.erase(0, kByteOrderMark.size());
   const bool too_large = source.text.size() >= std::numeric_limits<std::uint32_t>::max();
@@ -191,11 +186,13 @@ std::optional<JsonTree::Id> JsonTree::parse(JsonSource source, JsonFaults& fault
   sources_.push_back(
       {.given = std::move(source), .line_begins = std::move(line_begins), .is_json = true});
   const auto index = static_cast<std::uint32_t>(sources_.size() - 1);
+  const Id root = static_cast<Id>(nodes_.size());
   if (too_large) {
     faults.add(*this, {index, 0}, {.what = "the file is too large", .allowed = "less than 4 GiB"});
-    return std::nullopt;
+    faults.throw_if_any();
   }
-  return JsonParser(*this, index, faults).run();
+  if (!JsonParser(*this, index, faults).run()) faults.throw_if_any();
+  return root;
 }
 
 bool is_json(std::string_view text) { return nlohmann::json::accept(without_numbers(text)); }

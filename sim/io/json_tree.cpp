@@ -55,6 +55,7 @@ void JsonFaults::throw_if_any() const {
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const auto& left, const auto& right) { return left.first < right.first; });
   std::vector<Fault> faults;
+  faults.reserve(sorted.size() + 1);
   for (auto& [position, fault] : sorted) faults.push_back(std::move(fault));
   if (not_shown_ > 0) {
     faults.push_back(Fault{.what = fmt::format("{} more faults are not shown", not_shown_)});

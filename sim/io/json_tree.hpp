@@ -70,9 +70,9 @@ class JsonTree {
   using Id = std::uint32_t;
 
   /// Reads a strict JSON text (RFC 8259, at most 64 levels deep, less than 4 GiB) and returns its
-  /// root, or nothing if it is not one. Adds what is wrong to `faults`; a key that stands twice is
-  /// a fault, but the text has a root.
-  std::optional<Id> parse(JsonSource source, JsonFaults& faults);
+  /// root. A key that stands twice is added to `faults`; a text that is not JSON ends them, and
+  /// Error is thrown.
+  Id parse(JsonSource source, JsonFaults& faults);
   /// A string whose value is the source's text as it stands.
   Id add_text(JsonSource source);
   /// An empty object that counts as written where `at` is.

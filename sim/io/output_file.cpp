@@ -91,8 +91,17 @@ int OutputFile::open() {
   return descriptor;
 }
 
+// A file without a name vanishes with the process, however that ends; not every file system has
+// them.
 int OutputFile::open_temporary() {
   constexpr mode_t kReadWriteForAll = 0666;
+  const fs::path parent = fs::path(target_).parent_path();
+  const int nameless = ::open(parent.empty() ? "." : parent.c_str(),
+                              O_WRONLY | O_TMPFILE | O_CLOEXEC, kReadWriteForAll);
+  if (nameless >= 0) {
+    is_nameless_ = true;
+    return nameless;
+  }
   const std::string name = temporary_name(target_);
   const int descriptor =
       ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kReadWriteForAll);
@@ -111,6 +120,14 @@ void OutputFile::flush() {
 
 void OutputFile::commit() {
   flush();
+  if (is_nameless_) {
+    const std::string source = fmt::format("/proc/self/fd/{}", ::fileno(file_));
+    const std::string name = temporary_name(target_);
+    if (::linkat(AT_FDCWD, source.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) != 0) {
+      fail(errno);
+    }
+    temporary_ = name;
+  }
   std::FILE* const file = std::exchange(file_, nullptr);
   require(std::fclose(file) == 0);
   if (temporary_.empty()) return;

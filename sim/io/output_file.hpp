@@ -38,7 +38,8 @@ class OutputFile {
   std::string path_;
   std::string pointer_;
   std::string target_;     // path_ with symbolic links followed
-  std::string temporary_;  // "" when written directly
+  std::string temporary_;  // "" while it has no name, and when written directly
+  bool is_nameless_ = false;
   std::vector<char> buffer_;
   std::FILE* file_ = nullptr;
   bool reader_gone_ = false;

@@ -260,8 +260,9 @@ class Reader {
 
   Ticks read_time(const Fields& fields, Column column) {
     const ParsedTime time = parse_time(field(fields, column).text, unit_);
-    if (!time.ticks) report_value(fields, column, allowed_time(*time.fault));
-    return time.ticks.value_or(Ticks{0});
+    if (time.ticks) return *time.ticks;
+    report_value(fields, column, allowed_time(time.fault.value_or(TimeFault::malformed)));
+    return {};
   }
 
   std::string allowed_time(TimeFault fault) const {
@@ -289,6 +290,10 @@ class Reader {
     }
   }
 
+  bool is_of_problem(const Op& op) const {
+    return op.stage < Stage{problem_.stages()} && op.microbatch < Microbatch{problem_.microbatches};
+  }
+
   void resolve_released_by() {
     std::vector<std::uint32_t> by_op(rows_.size());
     for (std::uint32_t i = 0; i < by_op.size(); ++i) by_op[i] = i;
@@ -303,11 +308,13 @@ class Reader {
           [&](std::uint32_t index, const Op& wanted) { return op_of(index) < wanted; });
       if (found != by_op.end() && op_of(*found) == *row.released_by) {
         row.span.released_by = *found;
-      } else {
+      } else if (!is_of_problem(*row.released_by)) {
+        // An op of the problem without a row is a gap in the timeline, for its checker to find.
         report(row.line, row.released_by_column,
                {.value = token(*row.released_by),
-                .what = fmt::format("released_by is {}, which has no row", token(*row.released_by)),
-                .allowed = "the token of an op of the table"});
+                .what = fmt::format("released_by is {}, which is no op of this problem",
+                                    token(*row.released_by)),
+                .allowed = "the token of an op (2F0), or nothing"});
       }
     }
   }

@@ -101,10 +101,47 @@ TEST_SUITE("cli") {
         fault(std::string(kHw5_2) + "--formula --format csv") ==
         "command line: --format: /output/format: --formula has no column in csv; table or json\n");
     CHECK(fault(std::string(kHw5_2) + "--trace a --timeline a") ==
-          "command line: --timeline: /output/timeline: \"a\" is another output's file; a file of "
+          "command line: --timeline: /output/timeline: \"a\" is the file of output.trace too; a "
+          "file of its own\n");
+    CHECK(fault(std::string(kHw5_2) + "--output same --trace ./same") ==
+          "command line: --trace: /output/trace: \"./same\" is the file of output.file too; a file "
+          "of "
           "its own\n");
+    CHECK(
+        fault("--config run.json --output run.json",
+              R"({"p": 1, "m": 1, "t_f": 1, "t_b": 1, "schedule": "1f1b"})") ==
+        "command line: --output: /output/file: \"run.json\" is the file of the config too; a file "
+        "of its own\n");
+    CHECK(fault("verify --config - --timeline -", "") ==
+          "<stdin>:1:1: the file is empty; a JSON object\n");
+    CHECK(fault("compare " + std::string(kHw5_2) + "gpipe gpipe") ==
+          "command line: compare: schedule \"gpipe\" twice; each schedule once\n");
+    CHECK(fault("list -p 3") == "command line: -p: list takes only --format; table or json\n");
+    CHECK(fault("program " + std::string(kHw5_2) + "--format json") ==
+          "command line: --format: /output/format: a program has no json; a run\n");
+    CHECK(fault(std::string(kHw5_2) + "--events --trace t") ==
+          "command line: --trace: /output/trace: an event log writes no trace; a run\n");
+    CHECK(fault("compare " + std::string(kHw5_2) + "--events") ==
+          "command line: --events: a command has no event log; --events without a command\n");
+    CHECK(fault("--set foo --errors json").find("\"place\": \"command line: --set foo\"") !=
+          std::string::npos);
+    CHECK(fault("--config ''") ==
+          "command line: an empty file name: cannot be read: No such file or directory\n");
     CHECK(fault("compare " + std::string(kHw5_2) + "--trace a") ==
           "command line: --trace: /output/trace: a comparison writes no trace; a single run\n");
+  }
+
+  TEST_CASE("what a file holds reaches the terminal escaped, and a fault on one line") {
+    CHECK(config_fault("{\"p\": 1, \"m\": 1, \"t_f\": 1, \"t_b\": 1, \"schedule\": \"1f1b\", "
+                       "\"a\\n\\u001b[31mb\": 1}") ==
+          "run.json:1:58: /a\\x0a\\x1b[31mb: unknown key; known keys: schema_version, p, m, "
+          "time_unit, schedule, t_f, t_b, memory, output\n");
+  }
+
+  TEST_CASE("faults that nobody can be told of still have their exit code") {
+    CHECK(shell("$PIPESIM --config nope.json 2>&-; echo $?").out == "2\n");
+    CHECK(shell("$PIPESIM --config nope.json 2>/dev/full; echo $?").out == "2\n");
+    CHECK(shell("$PIPESIM --help >/dev/full; echo $?").out == "2\n");
   }
 
   TEST_CASE("output paths") {

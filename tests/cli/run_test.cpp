@@ -148,6 +148,15 @@ TEST_SUITE("cli") {
     CHECK(read_file(directory.path("old.json")) == "old");
   }
 
+  TEST_CASE("a run that is stopped leaves nothing behind") {
+    const TemporaryDirectory directory;
+    const Outcome outcome =
+        shell("cd '" + directory.path("") + "' && timeout -s INT 0.5 $PIPESIM " + kHw5_2 +
+              " -m 200000 --trace big.json --timeline big.csv");
+    CHECK(outcome.exit_code != 0);
+    CHECK(directory.entries() == 0);
+  }
+
   TEST_CASE("a reader that stops reading ends it quietly, a full disk does not") {
     const Outcome closed = shell(
         "{ $PIPESIM --config configs/hw5_2.json -p 40 -m 4000 --events; echo $? >&2; } | head -1");
@@ -186,6 +195,9 @@ TEST_SUITE("cli") {
         std::string::npos);
     CHECK(tight.out.find("gpipe: flush_every=2 filled in from memory.limit") != std::string::npos);
     CHECK(tight.out.find("over_limit") != std::string::npos);
+    CHECK(tight.exit_code == 0);
+    CHECK(run_pipesim("compare --config configs/hw5_2.json --set memory.limit=2 1f1b").exit_code ==
+          1);
   }
 
   TEST_CASE("list, version, program") {

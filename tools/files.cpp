@@ -1,0 +1,87 @@
+#include "tools/files.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "sim/error.hpp"
+
+namespace pipesim {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct NamedFile {
+  std::string role;     // "the config", "output.trace"
+  std::string pointer;  // of the config key, for outputs
+  std::string path;
+};
+
+/// Whether both paths lead to one ordinary file, existing or not.
+bool same_file(const std::string& left, const std::string& right) {
+  std::error_code error;
+  if (fs::exists(left, error) && !fs::is_regular_file(left, error)) return false;
+  if (fs::equivalent(left, right, error)) return true;
+  const fs::path resolved_left = fs::weakly_canonical(fs::absolute(left, error), error);
+  const fs::path resolved_right = fs::weakly_canonical(fs::absolute(right, error), error);
+  return resolved_left == resolved_right;
+}
+
+}  // namespace
+
+ConfigText read_file(const std::string& path) {
+  const bool standard_input = path == "-";
+  ConfigText result{.name = standard_input ? "<stdin>" : path, .text = {}};
+  const auto fail = [&] {
+    const std::string reason = std::strerror(errno);
+    throw Error(Fault{.place = path.empty() ? "command line: an empty file name" : result.name,
+                      .value = path,
+                      .what = "cannot be read: " + reason});
+  };
+  const auto close = [](std::FILE* file) {
+    if (file != stdin) std::fclose(file);
+  };
+  const std::unique_ptr<std::FILE, decltype(close)> file(
+      standard_input ? stdin : std::fopen(path.c_str(), "rb"), close);
+  if (!file) fail();
+  std::vector<char> buffer(1 << 16);
+  while (const std::size_t got = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
+    result.text.append(buffer.data(), got);
+  }
+  if (std::ferror(file.get()) != 0) fail();
+  return result;
+}
+
+void require_different_files(const Request& request, const OutputConfig& output) {
+  const std::string config = request.config_file.value_or("");
+  if (config == "-" && request.timeline_file == "-") {
+    throw Error(Fault{.place = "command line: --timeline",
+                      .value = "-",
+                      .what = "standard input is the config too",
+                      .allowed = "a file for one of them"});
+  }
+  const std::vector<NamedFile> files = {{"the config", "", config == "-" ? "" : config},
+                                        {"the timeline to check", "", request.timeline_file},
+                                        {"output.file", "/output/file", output.file},
+                                        {"output.trace", "/output/trace", output.trace},
+                                        {"output.timeline", "/output/timeline", output.timeline}};
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (files[i].pointer.empty() || files[i].path.empty() || files[j].path.empty()) continue;
+      if (!same_file(files[i].path, files[j].path)) continue;
+      throw Error(
+          Fault{.pointer = files[i].pointer,
+                .value = files[i].path,
+                .what = fmt::format("\"{}\" is the file of {} too", files[i].path, files[j].role),
+                .allowed = "a file of its own"});
+    }
+  }
+}
+
+}  // namespace pipesim

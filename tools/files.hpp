@@ -1,0 +1,19 @@
+// The files of one request.
+#pragma once
+
+#include <string>
+
+#include "sim/io/config.hpp"
+#include "tools/driver.hpp"
+
+namespace pipesim {
+
+/// Reads a whole file; "-" is standard input. Throws Error (bad input).
+ConfigText read_file(const std::string& path);
+
+/// Throws Error (bad input) if one file is both read and written, or written twice: whatever the
+/// spelling of its path, one would be lost. Devices and pipes may be named twice. Standard input
+/// can be read once.
+void require_different_files(const Request& request, const OutputConfig& output);
+
+}  // namespace pipesim
