@@ -13,6 +13,7 @@ namespace {
 /// The ops of one microbatch of one flow, every op after the ops it needs.
 std::vector<Op> chain(const Problem& problem) {
   std::vector<Op> ops;
+  ops.reserve(2 * static_cast<std::size_t>(problem.stages()));
   for (int stage = 0; stage < problem.stages(); ++stage) {
     ops.push_back({.kind = OpKind::forward, .flow = {}, .stage = Stage{stage}, .microbatch = {}});
   }

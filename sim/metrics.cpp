@@ -105,13 +105,18 @@ Metrics compute_metrics(const Problem& problem, const Timeline& timeline) {
 std::optional<OverLimit> find_over_limit(const Problem& problem, const Timeline& timeline) {
   std::optional<OverLimit> first;
   if (!problem.memory_limit) return first;
+  const std::int64_t limit = *problem.memory_limit;
   for (std::size_t lane = 0; lane < timeline.lanes(); ++lane) {
     bool found = false;
     follow_activations(timeline, lane, [&](const Span& span, std::int64_t alive) {
-      if (found || alive <= *problem.memory_limit) return;
+      if (found || alive <= limit) return;
       found = true;
       if (!first || span.start < first->time) {
-        first = {.device = Device{lane}, .time = span.start, .op = span.op, .activations = alive};
+        first = {.device = Device{lane},
+                 .time = span.start,
+                 .op = span.op,
+                 .activations = alive,
+                 .limit = limit};
       }
     });
   }

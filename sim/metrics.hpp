@@ -56,6 +56,7 @@ struct OverLimit {
   Ticks time;
   Op op;  ///< the forward that takes one too many
   std::int64_t activations = 0;
+  std::int64_t limit = 0;
 };
 
 /// Nothing if there is no limit or it is kept. Of several devices the one that exceeds it first,

@@ -16,13 +16,13 @@ Item op_item(OpKind kind, Stage stage, std::int64_t microbatch) {
 }
 
 void append_text(std::string& text, const std::vector<Item>& items, int depth) {
-  const std::string indent(static_cast<std::size_t>(2 * depth), ' ');
+  const std::string indent(2 * static_cast<std::size_t>(depth), ' ');
   for (const Item& item : items) {
     // A stride has a meaning only inside a loop.
     const std::string step =
         depth > 1 && item.stride != 1 ? fmt::format(" step {}", item.stride) : "";
     if (const Op* op = std::get_if<Op>(&item.what)) {
-      text += indent + token(*op) + step + "\n";
+      text += fmt::format("{}{}{}\n", indent, token(*op), step);
       continue;
     }
     const Loop& loop = std::get<Loop>(item.what);

@@ -97,7 +97,7 @@ TEST_SUITE("unit") {
   TEST_CASE("sums over devices are wider than 64 bits") {
     constexpr std::int64_t kForward = std::numeric_limits<std::int64_t>::max() / 1031 / 3;
     const Metrics metrics = metrics_of("1f1b", test::equal_stages(1024, 8, kForward, 2 * kForward));
-    CHECK(metrics.t_total == Ticks{1031 * 3 * kForward});
+    CHECK(metrics.t_total == Ticks{3 * kForward} * 1031);
     CHECK(metrics.bubble_fraction == Ratio{1023, 1031});
     CHECK(metrics.t_ideal_mean == Ratio{24 * Int128{kForward}, 1});
   }

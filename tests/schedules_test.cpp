@@ -90,7 +90,7 @@ TEST_SUITE("unit") {
     REQUIRE(found == &kOneAtATime);
     const Problem problem = test::equal_stages(3, 4, 1, 2);
     const Timeline timeline = simulate(problem, build(*found, problem, {}));
-    CHECK(total_time(timeline) == Ticks{4 * 3 * 3});
+    CHECK(total_time(timeline) == Ticks{36});
     CHECK(signatures(registry).back().name == "one_at_a_time");
   }
 

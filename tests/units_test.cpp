@@ -19,8 +19,8 @@ constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
 
 Ticks ticks_of(std::string_view number, TimeUnit unit) {
   const ParsedTime parsed = parse_time(number, unit);
-  REQUIRE(parsed.ticks.has_value());
-  return *parsed.ticks;
+  CHECK(parsed.ticks.has_value());
+  return parsed.ticks.value_or(Ticks{-1});
 }
 
 std::string printf_12g(double value) {

@@ -38,8 +38,7 @@ std::string critical_path_json(const Report& report) {
                      time_of(report, path.waiting), runs);
 }
 
-std::string closed_form_json(const Report& report) {
-  const ClosedForm& form = *report.closed_form;
+std::string closed_form_json(const Report& report, const ClosedForm& form) {
   return fmt::format(R"({{"formula": {}, "condition": {}, "t_total": {}}})",
                      json_string(form.formula), json_string(form.condition),
                      form.t_total ? time_of(report, *form.t_total) : "null");
@@ -69,7 +68,7 @@ std::string object(const Report& report) {
   text += fmt::format("  \"devices\": [{}\n  ],\n", devices);
   text += fmt::format("  \"critical_path\": {},\n", critical_path_json(report));
   if (report.closed_form) {
-    text += fmt::format("  \"closed_form\": {},\n", closed_form_json(report));
+    text += fmt::format("  \"closed_form\": {},\n", closed_form_json(report, *report.closed_form));
   }
   text += fmt::format("  \"pipesim_version\": \"{}\",\n", kVersion);
   text += fmt::format("  \"config\": {},\n", resolved_json(report.config));

@@ -205,7 +205,7 @@ std::vector<Column> comparison_columns() {
 std::string over_limit_sentence(const OverLimit& over, const RunConfig& config) {
   return fmt::format("device {} holds {} microbatches when {} starts at {}, over the limit of {}",
                      over.device.value, over.activations, short_name(over.op),
-                     time_of(config, over.time), *config.memory_limit);
+                     time_of(config, over.time), over.limit);
 }
 
 std::string report_table(const Report& report) {

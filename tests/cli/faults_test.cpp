@@ -10,7 +10,7 @@ using namespace pipesim::test;
 
 namespace {
 
-constexpr auto kHw5_2 = "-p 4 -m 8 --t-f 2 --t-b 4 --schedule 1f1b ";
+constexpr auto kHw52 = "-p 4 -m 8 --t-f 2 --t-b 4 --schedule 1f1b ";
 
 /// Standard error of a call that must fail with exit code 2 and print nothing.
 std::string fault(const std::string& arguments, const std::string& config = "") {
@@ -81,29 +81,29 @@ TEST_SUITE("cli") {
           "\"--trace\"?)\n");
     CHECK(fault("--set memory") ==
           "command line: --set memory: no value; PATH=VALUE, such as memory.limit=4\n");
-    CHECK(fault(std::string(kHw5_2) + "--set memory.limt=4") ==
+    CHECK(fault(std::string(kHw52) + "--set memory.limt=4") ==
           "command line: --set memory.limt: /memory/limt: unknown key; known keys: limit (did you "
           "mean "
           "\"limit\"?)\n");
-    CHECK(fault(std::string(kHw5_2) + "-p 2.9") ==
+    CHECK(fault(std::string(kHw52) + "-p 2.9") ==
           "command line: -p: /p: 2.9 is not an integer; an integer from 1 to 1048576\n");
     CHECK(fault("-p 4 -m 8") ==
           "command line: /schedule: missing; required: one of gpipe, 1f1b\n"
           "command line: /t_f: missing; required: a time such as 4 or \"4ms\"\n"
           "command line: /t_b: missing; required: a time such as 4 or \"4ms\"\n");
-    CHECK(fault("compare " + std::string(kHw5_2) + "gpip") ==
+    CHECK(fault("compare " + std::string(kHw52) + "gpip") ==
           "command line: compare: unknown schedule \"gpip\"; known schedules: gpipe, 1f1b (did you "
           "mean "
           "\"gpipe\"?)\n");
-    CHECK(fault(std::string(kHw5_2) + "--no-header") ==
+    CHECK(fault(std::string(kHw52) + "--no-header") ==
           "command line: /output/format: --no-header with the format table; csv\n");
     CHECK(
-        fault(std::string(kHw5_2) + "--formula --format csv") ==
+        fault(std::string(kHw52) + "--formula --format csv") ==
         "command line: --format: /output/format: --formula has no column in csv; table or json\n");
-    CHECK(fault(std::string(kHw5_2) + "--trace a --timeline a") ==
+    CHECK(fault(std::string(kHw52) + "--trace a --timeline a") ==
           "command line: --timeline: /output/timeline: \"a\" is the file of output.trace too; a "
           "file of its own\n");
-    CHECK(fault(std::string(kHw5_2) + "--output same --trace ./same") ==
+    CHECK(fault(std::string(kHw52) + "--output same --trace ./same") ==
           "command line: --trace: /output/trace: \"./same\" is the file of output.file too; a file "
           "of "
           "its own\n");
@@ -114,20 +114,20 @@ TEST_SUITE("cli") {
         "of its own\n");
     CHECK(fault("verify --config - --timeline -", "") ==
           "<stdin>:1:1: the file is empty; a JSON object\n");
-    CHECK(fault("compare " + std::string(kHw5_2) + "gpipe gpipe") ==
+    CHECK(fault("compare " + std::string(kHw52) + "gpipe gpipe") ==
           "command line: compare: schedule \"gpipe\" twice; each schedule once\n");
     CHECK(fault("list -p 3") == "command line: -p: list takes only --format; table or json\n");
-    CHECK(fault("program " + std::string(kHw5_2) + "--format json") ==
+    CHECK(fault("program " + std::string(kHw52) + "--format json") ==
           "command line: --format: /output/format: a program has no json; a run\n");
-    CHECK(fault(std::string(kHw5_2) + "--events --trace t") ==
+    CHECK(fault(std::string(kHw52) + "--events --trace t") ==
           "command line: --trace: /output/trace: an event log writes no trace; a run\n");
-    CHECK(fault("compare " + std::string(kHw5_2) + "--events") ==
+    CHECK(fault("compare " + std::string(kHw52) + "--events") ==
           "command line: --events: a command has no event log; --events without a command\n");
     CHECK(fault("--set foo --errors json").find("\"place\": \"command line: --set foo\"") !=
           std::string::npos);
     CHECK(fault("--config ''") ==
           "command line: an empty file name: cannot be read: No such file or directory\n");
-    CHECK(fault("compare " + std::string(kHw5_2) + "--trace a") ==
+    CHECK(fault("compare " + std::string(kHw52) + "--trace a") ==
           "command line: --trace: /output/trace: a comparison writes no trace; a single run\n");
   }
 
@@ -145,12 +145,12 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("output paths") {
-    CHECK(fault(std::string(kHw5_2) + "--trace .") ==
+    CHECK(fault(std::string(kHw52) + "--trace .") ==
           "command line: --trace: /output/trace: cannot write \".\": Is a directory\n");
-    CHECK(fault(std::string(kHw5_2) + "--trace /dev/full") ==
+    CHECK(fault(std::string(kHw52) + "--trace /dev/full") ==
           "command line: --trace: /output/trace: cannot write \"/dev/full\": No space left on "
           "device\n");
-    CHECK(fault(std::string(kHw5_2) + "--output none/x") ==
+    CHECK(fault(std::string(kHw52) + "--output none/x") ==
           "command line: --output: /output/file: cannot write \"none/x\": No such file or "
           "directory\n");
   }
@@ -165,7 +165,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("over the memory limit: exit code 1, and who, when and with what") {
-    const Outcome outcome = run_pipesim(std::string(kHw5_2) + "--set memory.limit=2");
+    const Outcome outcome = run_pipesim(std::string(kHw52) + "--set memory.limit=2");
     CHECK(outcome.exit_code == 1);
     CHECK(outcome.out == "");
     CHECK(outcome.err ==
@@ -186,9 +186,9 @@ TEST_SUITE("cli") {
 
   TEST_CASE("verify accepts what we write and names what another got wrong") {
     const TemporaryDirectory directory;
-    REQUIRE(run_pipesim_in(directory, std::string(kHw5_2) + "--timeline t.csv").exit_code == 0);
+    REQUIRE(run_pipesim_in(directory, std::string(kHw52) + "--timeline t.csv").exit_code == 0);
     const Outcome right =
-        run_pipesim_in(directory, "verify " + std::string(kHw5_2) + "--timeline t.csv");
+        run_pipesim_in(directory, "verify " + std::string(kHw52) + "--timeline t.csv");
     CHECK(right.exit_code == 0);
     CHECK(right.out == "t.csv: valid: 64 ops, T_total 66 ms\n");
     std::string text = read_file(directory.path("t.csv"));
@@ -196,7 +196,7 @@ TEST_SUITE("cli") {
     text.replace(text.find(row), row.size(), "1,compute,F,1,0,1,3,0F0\n");
     directory.file("wrong.csv", text);
     const Outcome wrong =
-        run_pipesim_in(directory, "verify " + std::string(kHw5_2) + "--timeline wrong.csv");
+        run_pipesim_in(directory, "verify " + std::string(kHw52) + "--timeline wrong.csv");
     CHECK(wrong.exit_code == 1);
     CHECK(wrong.out == "");
     CHECK(wrong.err ==

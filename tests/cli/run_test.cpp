@@ -9,7 +9,7 @@ using namespace pipesim::test;
 
 namespace {
 
-constexpr auto kHw5_2 = "-p 4 -m 8 --t-f 2 --t-b 4 --schedule 1f1b";
+constexpr auto kHw52 = "-p 4 -m 8 --t-f 2 --t-b 4 --schedule 1f1b";
 
 std::string without_newline(std::string text) {
   if (!text.empty() && text.back() == '\n') text.pop_back();
@@ -48,12 +48,12 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("csv has a header, or none for loops") {
-    CHECK(run_pipesim(std::string(kHw5_2) + " --format csv").out ==
+    CHECK(run_pipesim(std::string(kHw52) + " --format csv").out ==
           "schema_version,schedule,p,m,time_unit,t_total,t_ideal,t_ideal_mean,bubble_ratio,"
           "bubble_overhead,bubble_fraction,span_bubble_rate,lower_bound,gap,peak_activations,"
           "time_per_microbatch\n"
           "1,1f1b,4,8,ms,66,48,48,1.375,0.375,0.272727272727,0.272727272727,66,0,4,8.25\n");
-    CHECK(run_pipesim(std::string(kHw5_2) + " --format csv --no-header").out ==
+    CHECK(run_pipesim(std::string(kHw52) + " --format csv --no-header").out ==
           "1,1f1b,4,8,ms,66,48,48,1.375,0.375,0.272727272727,0.272727272727,66,0,4,8.25\n");
   }
 
@@ -111,13 +111,13 @@ TEST_SUITE("cli") {
   TEST_CASE("--output, --trace and --timeline write whole files") {
     const TemporaryDirectory directory;
     const Outcome outcome = run_pipesim_in(
-        directory, std::string(kHw5_2) +
+        directory, std::string(kHw52) +
                        " --format json --output result.json --trace trace.json --timeline t.csv");
     CHECK(outcome.exit_code == 0);
     CHECK(outcome.out == "");
     CHECK(directory.entries() == 3);
     CHECK(read_file(directory.path("result.json")) ==
-          run_pipesim(std::string(kHw5_2) + " --format json").out);
+          run_pipesim(std::string(kHw52) + " --format json").out);
     CHECK(read_file(directory.path("trace.json")).find("\"traceEvents\"") != std::string::npos);
     CHECK(
         read_file(directory.path("t.csv"))
@@ -130,7 +130,7 @@ TEST_SUITE("cli") {
     CHECK(read_file(directory.path("trace2.json")) == read_file(directory.path("trace.json")));
     CHECK(read_file(directory.path("t2.csv")) == read_file(directory.path("t.csv")));
     CHECK(read_file(directory.path("r2.csv")) ==
-          run_pipesim(std::string(kHw5_2) + " --format csv").out);
+          run_pipesim(std::string(kHw52) + " --format csv").out);
   }
 
   TEST_CASE("what is wrong leaves no file and does not touch an old one") {
@@ -141,9 +141,9 @@ TEST_SUITE("cli") {
                             "--trace old.json --timeline new.csv --output result.txt " + arguments);
     };
     CHECK(run("-p 0 -m 8 --t-f 2 --t-b 4 --schedule 1f1b").exit_code == 2);
-    CHECK(run(std::string(kHw5_2) + " --set memory.limit=1").exit_code == 1);
-    CHECK(run(std::string(kHw5_2) + " --timeline /dev/full").exit_code == 2);
-    CHECK(run(std::string(kHw5_2) + " --output .").exit_code == 2);
+    CHECK(run(std::string(kHw52) + " --set memory.limit=1").exit_code == 1);
+    CHECK(run(std::string(kHw52) + " --timeline /dev/full").exit_code == 2);
+    CHECK(run(std::string(kHw52) + " --output .").exit_code == 2);
     CHECK(directory.entries() == 1);
     CHECK(read_file(directory.path("old.json")) == "old");
   }
@@ -151,7 +151,7 @@ TEST_SUITE("cli") {
   TEST_CASE("a run that is stopped leaves nothing behind") {
     const TemporaryDirectory directory;
     const Outcome outcome =
-        shell("cd '" + directory.path("") + "' && timeout -s INT 0.5 $PIPESIM " + kHw5_2 +
+        shell("cd '" + directory.path("") + "' && timeout -s INT 0.5 $PIPESIM " + kHw52 +
               " -m 200000 --trace big.json --timeline big.csv");
     CHECK(outcome.exit_code != 0);
     CHECK(directory.entries() == 0);

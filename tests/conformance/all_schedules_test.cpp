@@ -86,7 +86,7 @@ TEST_SUITE("conformance") {
         for (int m = 1; m <= 20; ++m) {
           const Problem problem = test::equal_stages(p, m, 7, 11);
           const Timeline timeline = simulate(problem, build(*schedule, problem, {}));
-          CHECK(total_time(timeline) == Ticks{(m + p - 1) * 18});
+          CHECK(total_time(timeline) == Ticks{18} * (m + p - 1));
         }
       }
     }
