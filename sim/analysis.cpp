@@ -1,26 +1,114 @@
 #include "sim/analysis.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <boost/graph/depth_first_search.hpp>
+#include <boost/graph/graph_concepts.hpp>
 #include <boost/graph/topological_sort.hpp>
 #include <boost/range/iterator_range.hpp>
 #include <iterator>
+#include <optional>
 
 #include "sim/task_graph_boost.hpp"
+#include "sim/transfer_order.hpp"
 
 namespace pipesim {
 
-std::vector<Ticks> longest_path_starts(const TaskGraph& graph) {
-  std::vector<TaskId> reversed;
-  reversed.reserve(graph.size());
+BOOST_CONCEPT_ASSERT((boost::VertexListGraphConcept<TaskGraph>));
+BOOST_CONCEPT_ASSERT((boost::IncidenceGraphConcept<TaskGraph>));
+BOOST_CONCEPT_ASSERT((boost::BidirectionalGraphConcept<TaskGraph>));
+
+namespace {
+
+/// Remembers the edge that closed a cycle, and the tree by which it was reached.
+class CycleVisitor : public boost::default_dfs_visitor {
+ public:
+  CycleVisitor(std::vector<TaskId>& parent, std::optional<TaskEdge>& back)
+      : parent_(&parent), back_(&back) {}
+
+  void tree_edge(const TaskEdge& edge, const TaskGraph&) { (*parent_)[edge.target] = edge.source; }
+  void back_edge(const TaskEdge& edge, const TaskGraph&) {
+    if (!*back_) *back_ = edge;
+  }
+
+ private:
+  std::vector<TaskId>* parent_;
+  std::optional<TaskEdge>* back_;
+};
+
+std::string described(const TaskGraph& graph, TaskId task) {
+  const Device device = graph.device(task);
+  if (!graph.is_transfer(task)) {
+    return fmt::format("{} on device {}", token(graph.step(task)), device.value);
+  }
+  return fmt::format("{} from device {} to device {}", token(graph.op(task)), device.value,
+                     receiver(graph.problem(), graph.op(task)).value);
+}
+
+EdgeKind why(const TaskGraph& graph, TaskId waiting, TaskId awaited) {
+  EdgeKind kind = EdgeKind::order;
+  for (const Neighbor& before : graph.predecessors(waiting)) {
+    if (before.task == awaited) kind = before.kind;
+  }
+  return kind;
+}
+
+}  // namespace
+
+std::vector<TaskId> find_cycle(const TaskGraph& graph) {
+  std::vector<TaskId> parent(graph.size(), kNoTask);
   std::vector<boost::default_color_type> color(graph.size());
-  boost::topological_sort(graph, std::back_inserter(reversed),
-                          boost::color_map(boost::make_iterator_property_map(
-                              color.begin(), boost::typed_identity_property_map<TaskId>())));
+  std::optional<TaskEdge> back;
+  boost::depth_first_search(graph,
+                            boost::visitor(CycleVisitor(parent, back))
+                                .color_map(boost::make_iterator_property_map(
+                                    color.begin(), boost::typed_identity_property_map<TaskId>())));
+  if (!back) return {};
+  // back goes from the deepest task to one above it; each waits for its parent in the tree.
+  std::vector<TaskId> cycle;
+  for (TaskId id = back->source; id != back->target; id = parent[id]) cycle.push_back(id);
+  cycle.push_back(back->target);
+  std::rotate(cycle.begin(), std::min_element(cycle.begin(), cycle.end()), cycle.end());
+  return cycle;
+}
+
+Error deadlock_error(const TaskGraph& graph, const std::vector<TaskId>& cycle) {
+  constexpr std::size_t kShown = 12;
+  std::string text = "deadlock: these ops wait for each other";
+  for (std::size_t i = 0; i < cycle.size(); ++i) {
+    if (i == kShown && cycle.size() > kShown + 1) {
+      text += fmt::format("\n  ... and {} more", cycle.size() - kShown);
+      break;
+    }
+    const TaskId waiting = cycle[i];
+    const TaskId awaited = cycle[(i + 1) % cycle.size()];
+    const bool is_order = why(graph, waiting, awaited) == EdgeKind::order;
+    text += fmt::format(
+        "\n  {} waits for {}, {}", described(graph, waiting), described(graph, awaited),
+        is_order ? "which stands before it on a lane that both need" : "whose result it needs");
+  }
+  return Error(Fault{.pointer = "/schedule", .what = std::move(text)}, ErrorKind::run_failed);
+}
+
+std::vector<TaskId> topological_order(const TaskGraph& graph) {
+  std::vector<TaskId> order;
+  order.reserve(graph.size());
+  std::vector<boost::default_color_type> color(graph.size());
+  boost::topological_sort(
+      graph, std::back_inserter(order),
+      boost::color_map(boost::make_iterator_property_map(
+          color.begin(), boost::typed_identity_property_map<TaskId>())));
+  std::reverse(order.begin(), order.end());
+  return order;
+}
+
+std::vector<Ticks> longest_path_starts(const TaskGraph& graph) {
   std::vector<Ticks> start(graph.size());
-  for (auto task = reversed.rbegin(); task != reversed.rend(); ++task) {
-    for (const TaskEdge& edge : boost::make_iterator_range(in_edges(*task, graph))) {
-      const Ticks arrival = start[edge.source] + graph.duration(edge.source) + latency(edge, graph);
-      start[*task] = std::max(start[*task], arrival);
+  for (const TaskId task : topological_order(graph)) {
+    for (const TaskEdge& edge : boost::make_iterator_range(in_edges(task, graph))) {
+      const Ticks end = start[edge.source] + graph.duration(edge.source, start[edge.source]);
+      start[task] = std::max(start[task], end + latency(edge, graph));
     }
   }
   return start;
@@ -32,7 +120,7 @@ TaskId last_task(const TaskGraph& graph, const std::vector<Ticks>& start) {
   TaskId last = 0;
   Ticks latest{-1};
   for (TaskId task = 0; task < graph.size(); ++task) {
-    const Ticks end = start[task] + graph.duration(task);
+    const Ticks end = start[task] + graph.duration(task, start[task]);
     if (end > latest) {
       latest = end;
       last = task;
@@ -45,7 +133,9 @@ TaskId last_task(const TaskGraph& graph, const std::vector<Ticks>& start) {
 /// first; kNoTask for a task without predecessors.
 TaskId binding_predecessor(const TaskGraph& graph, const std::vector<Ticks>& start, TaskId task) {
   for (const TaskEdge& edge : boost::make_iterator_range(in_edges(task, graph))) {
-    if (start[edge.source] + graph.duration(edge.source) + latency(edge, graph) == start[task]) {
+    if (start[edge.source] + graph.duration(edge.source, start[edge.source]) +
+            latency(edge, graph) ==
+        start[task]) {
       return edge.source;
     }
   }
@@ -71,11 +161,13 @@ CriticalPath critical_path(const TaskGraph& graph) {
   }
   std::reverse(path.tasks.begin(), path.tasks.end());
   for (const TaskId task : path.tasks) {
+    if (!graph.computes(task)) continue;
     const Op& op = graph.op(task);
-    (op.kind == OpKind::forward ? path.forward : path.backward) += graph.duration(task);
-    add_to_runs(path.runs, op, graph.problem().device(op));
+    const bool is_forward = role(op.kind) == Role::forward || role(op.kind) == Role::recompute;
+    (is_forward ? path.forward : path.backward) += graph.duration(task, start[task]);
+    add_to_runs(path.runs, op, graph.device(task));
   }
-  path.waiting = start[last] + graph.duration(last) - path.forward - path.backward;
+  path.waiting = start[last] + graph.duration(last, start[last]) - path.forward - path.backward;
   return path;
 }
 

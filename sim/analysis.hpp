@@ -3,16 +3,27 @@
 
 #include <vector>
 
+#include "sim/error.hpp"
 #include "sim/task_graph.hpp"
 #include "sim/types.hpp"
 
 namespace pipesim {
 
+/// The tasks of one cycle, each waiting for the next and the last for the first; empty if there is
+/// none. A cycle is a deadlock. Uses BGL's depth-first search.
+std::vector<TaskId> find_cycle(const TaskGraph& graph);
+
+/// The Error (run failed) that says in plain words who waits for whom around a cycle.
+Error deadlock_error(const TaskGraph& graph, const std::vector<TaskId>& cycle);
+
+/// Every task after those it waits for, by BGL's topological sort. Requires a graph without a cycle.
+std::vector<TaskId> topological_order(const TaskGraph& graph);
+
 /// The start of every task as the longest path to it, found by BGL's topological sort: what the
 /// engine must find too, without an event queue. Requires a graph without a cycle.
 std::vector<Ticks> longest_path_starts(const TaskGraph& graph);
 
-/// Consecutive tasks of a critical path on one stage.
+/// Consecutive compute tasks of a critical path on one stage.
 struct CriticalRun {
   Stage stage;
   Device device;
@@ -26,9 +37,9 @@ struct CriticalRun {
 struct CriticalPath {
   std::vector<TaskId> tasks;  ///< in the order of execution
   std::vector<CriticalRun> runs;
-  Ticks forward;   ///< time spent in forwards
-  Ticks backward;  ///< time spent in backwards
-  Ticks waiting;   ///< the rest of T_total: transfers between them
+  Ticks forward;   ///< time spent in forwards, overlapped pairs and recomputations
+  Ticks backward;  ///< time spent in backwards, full or split
+  Ticks waiting;   ///< the rest of T_total: transfers and their latency
 };
 
 /// Of several critical paths the one that ends in the lowest task and, going back, stays on its

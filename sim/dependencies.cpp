@@ -2,24 +2,23 @@
 
 namespace pipesim {
 
-namespace {
-
-Dependency on_stage(Op op, OpKind kind, int stage) {
-  op.kind = kind;
-  op.stage = Stage{stage};
-  return {.op = op, .latency = Ticks{0}};
-}
-
-}  // namespace
-
 DependencyList data_predecessors(const Problem& problem, const Op& op) {
   const int stage = op.stage.value;
   DependencyList needed;
-  if (op.kind == OpKind::forward) {
-    if (stage > 0) needed.add(on_stage(op, OpKind::forward, stage - 1));
-  } else {
-    needed.add(on_stage(op, OpKind::forward, stage));
-    if (stage + 1 < problem.stages()) needed.add(on_stage(op, OpKind::backward, stage + 1));
+  switch (role(op.kind)) {
+    case Role::forward:
+      if (stage > 0) needed.add(Role::forward, stage - 1);
+      break;
+    case Role::gradient:
+      needed.add(problem.recomputes(op.stage) ? Role::recompute : Role::forward, stage);
+      if (stage + 1 < problem.stages()) needed.add(Role::gradient, stage + 1);
+      break;
+    case Role::weight:
+      needed.add(Role::gradient, stage);
+      break;
+    case Role::recompute:
+      needed.add(Role::forward, stage);
+      break;
   }
   return needed;
 }
@@ -27,11 +26,20 @@ DependencyList data_predecessors(const Problem& problem, const Op& op) {
 DependencyList data_successors(const Problem& problem, const Op& op) {
   const int stage = op.stage.value;
   DependencyList fed;
-  if (op.kind == OpKind::forward) {
-    if (stage + 1 < problem.stages()) fed.add(on_stage(op, OpKind::forward, stage + 1));
-    fed.add(on_stage(op, OpKind::backward, stage));
-  } else if (stage > 0) {
-    fed.add(on_stage(op, OpKind::backward, stage - 1));
+  switch (role(op.kind)) {
+    case Role::forward:
+      if (stage + 1 < problem.stages()) fed.add(Role::forward, stage + 1);
+      fed.add(problem.recomputes(op.stage) ? Role::recompute : Role::gradient, stage);
+      break;
+    case Role::gradient:
+      if (stage > 0) fed.add(Role::gradient, stage - 1);
+      fed.add(Role::weight, stage);
+      break;
+    case Role::weight:
+      break;
+    case Role::recompute:
+      fed.add(Role::gradient, stage);
+      break;
   }
   return fed;
 }

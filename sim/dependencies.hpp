@@ -9,32 +9,34 @@
 
 namespace pipesim {
 
-/// An op at the other end of a data edge, and how long after the producer's end the consumer may
-/// start (the transfer between their devices).
+/// The other end of a data edge: the op in that role at that stage, of the same microbatch.
 struct Dependency {
-  Op op;
-  Ticks latency;
+  Role role = Role::forward;
+  Stage stage;
 };
 
-/// At most two of them, without an allocation.
+/// At most three of them, without an allocation.
 class DependencyList {
  public:
-  void add(const Dependency& dependency) { items_[size_++] = dependency; }
+  void add(Role role, int stage) { items_[size_++] = {.role = role, .stage = Stage{stage}}; }
   const Dependency* begin() const { return items_.data(); }
   const Dependency* end() const { return items_.data() + size_; }
   std::size_t size() const { return size_; }
 
  private:
-  std::array<Dependency, 2> items_;
+  std::array<Dependency, 3> items_;
   std::size_t size_ = 0;
 };
 
 /// The ops whose results `op` needs. A forward needs the forward of the stage before it; a
-/// backward needs the forward of its own stage and the backward of the stage after it.
-/// (GPipe, 1811.06965, section 2.3.)
+/// backward or input gradient the activations of its own stage (its forward, or the recomputation
+/// where the stage recomputes) and the gradient of the stage after it; a weight gradient the
+/// input gradient of its stage; a recomputation the forward of its stage. (GPipe, 1811.06965,
+/// section 2.3; Zero Bubble, 2401.10241, section 2.1.) Requires a compute kind.
 DependencyList data_predecessors(const Problem& problem, const Op& op);
 
-/// The ops that need the result of `op`: the inverse of data_predecessors().
+/// The inverse of data_predecessors(). A weight gradient is named after every backward; a full
+/// backward has none.
 DependencyList data_successors(const Problem& problem, const Op& op);
 
 }  // namespace pipesim

@@ -16,10 +16,11 @@ namespace pipesim {
 enum class EventClass : std::uint8_t {
   finish,   ///< a task ends; its lane is free
   arrival,  ///< a result reaches the task that needs it
-  start     ///< a task begins
+  start,    ///< a task begins
+  grant     ///< a shared link that is free goes to the first in line
 };
 
-/// "finish", "arrival" or "start".
+/// "finish", "arrival", "start" or "grant".
 constexpr std::string_view name(EventClass event_class) {
   switch (event_class) {
     case EventClass::finish:
@@ -28,6 +29,8 @@ constexpr std::string_view name(EventClass event_class) {
       return "arrival";
     case EventClass::start:
       return "start";
+    case EventClass::grant:
+      return "grant";
   }
   return "";
 }
@@ -36,7 +39,7 @@ struct Event {
   Ticks time;
   EventClass event_class = EventClass::finish;
   std::uint64_t sequence = 0;  ///< how many events were pushed before it
-  TaskId task = kNoTask;
+  TaskId task = kNoTask;       ///< of a grant, a task that asked for the link
 };
 
 /// A priority queue in the total order (time, class, sequence). std::priority_queue alone would

@@ -4,64 +4,77 @@
 #include <limits>
 #include <vector>
 
-#include "sim/dependencies.hpp"
-
 namespace pipesim {
 
 namespace {
 
-/// The ops of one microbatch of one flow, every op after the ops it needs.
-std::vector<Op> chain(const Problem& problem) {
-  std::vector<Op> ops;
-  ops.reserve(2 * static_cast<std::size_t>(problem.stages()));
-  for (int stage = 0; stage < problem.stages(); ++stage) {
-    ops.push_back({.kind = OpKind::forward, .flow = {}, .stage = Stage{stage}, .microbatch = {}});
-  }
-  for (int stage = problem.stages() - 1; stage >= 0; --stage) {
-    ops.push_back({.kind = OpKind::backward, .flow = {}, .stage = Stage{stage}, .microbatch = {}});
-  }
-  return ops;
+std::size_t data_degree(const NeighborList& neighbors) {
+  return static_cast<std::size_t>(
+      std::count_if(neighbors.begin(), neighbors.end(),
+                    [](const Neighbor& neighbor) { return neighbor.kind == EdgeKind::data; }));
 }
 
-/// Where an op of chain() stands in it.
-std::size_t position(const Problem& problem, const Op& op) {
-  const int stage = op.stage.value;
-  return static_cast<std::size_t>(op.kind == OpKind::forward ? stage
-                                                             : 2 * problem.stages() - 1 - stage);
+/// Every task after the tasks whose results it needs, whatever the lanes' order.
+std::vector<TaskId> data_order(const TaskGraph& graph) {
+  std::vector<std::size_t> waiting_for(graph.size());
+  std::vector<TaskId> order;
+  order.reserve(graph.size());
+  for (TaskId task = 0; task < graph.size(); ++task) {
+    waiting_for[task] = data_degree(graph.predecessors(task));
+    if (waiting_for[task] == 0) order.push_back(task);
+  }
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    for (const Neighbor& next : graph.successors(order[i])) {
+      if (next.kind == EdgeKind::data && --waiting_for[next.task] == 0) order.push_back(next.task);
+    }
+  }
+  return order;
+}
+
+/// The least a task can take, whenever it starts: a straggler may also be faster than the rest.
+Ticks least_duration(const TaskGraph& graph, TaskId task) {
+  Ticks least = graph.nominal_duration(task);
+  if (!graph.computes(task)) return least;
+  for (const Straggler& straggler : graph.problem().stragglers) {
+    if (straggler.device != graph.device(task)) continue;
+    if (straggler.numerator >= straggler.denominator) continue;
+    const Int128 scaled = Int128{least.count} * straggler.numerator / straggler.denominator;
+    least = Ticks{static_cast<std::int64_t>(scaled)};
+  }
+  return least;
 }
 
 }  // namespace
 
-Ticks lower_bound(const Problem& problem) {
-  const std::vector<Op> ops = chain(problem);
-  std::vector<Ticks> head(ops.size());
-  std::vector<Ticks> tail(ops.size());
-  for (std::size_t i = 0; i < ops.size(); ++i) {
-    for (const Dependency& needed : data_predecessors(problem, ops[i])) {
-      const Ticks end = head[position(problem, needed.op)] + problem.duration(needed.op);
-      head[i] = std::max(head[i], end + needed.latency);
+Ticks lower_bound(const TaskGraph& graph) {
+  const std::vector<TaskId> order = data_order(graph);
+  std::vector<Ticks> head(graph.size());
+  for (const TaskId task : order) {
+    for (const Neighbor& next : graph.successors(task)) {
+      if (next.kind != EdgeKind::data) continue;
+      head[next.task] =
+          std::max(head[next.task], head[task] + least_duration(graph, task) + next.latency);
     }
   }
-  for (std::size_t i = ops.size(); i-- > 0;) {
-    for (const Dependency& fed : data_successors(problem, ops[i])) {
-      const Ticks rest = problem.duration(fed.op) + tail[position(problem, fed.op)];
-      tail[i] = std::max(tail[i], fed.latency + rest);
+  std::vector<Ticks> tail(graph.size());
+  for (auto task = order.rbegin(); task != order.rend(); ++task) {
+    for (const Neighbor& next : graph.successors(*task)) {
+      if (next.kind != EdgeKind::data) continue;
+      tail[*task] =
+          std::max(tail[*task], next.latency + least_duration(graph, next.task) + tail[next.task]);
     }
   }
-
-  constexpr Ticks kNever{std::numeric_limits<std::int64_t>::max()};
-  const auto devices = static_cast<std::size_t>(problem.devices);
-  std::vector<Ticks> least_head(devices, kNever);
-  std::vector<Ticks> least_tail(devices, kNever);
-  for (std::size_t i = 0; i < ops.size(); ++i) {
-    const auto device = static_cast<std::size_t>(problem.device(ops[i]).value);
-    least_head[device] = std::min(least_head[device], head[i]);
-    least_tail[device] = std::min(least_tail[device], tail[i]);
-  }
-  const std::vector<Ticks> work = work_per_device(problem);
   Ticks bound;
-  for (std::size_t device = 0; device < devices; ++device) {
-    bound = std::max(bound, least_head[device] + work[device] + least_tail[device]);
+  for (std::size_t device = 0; device < graph.devices(); ++device) {
+    Ticks least_head{std::numeric_limits<std::int64_t>::max()};
+    Ticks least_tail = least_head;
+    Ticks work;
+    for (TaskId task = graph.lane_begin(device); task < graph.lane_begin(device + 1); ++task) {
+      least_head = std::min(least_head, head[task]);
+      least_tail = std::min(least_tail, tail[task]);
+      work += least_duration(graph, task);
+    }
+    bound = std::max(bound, least_head + work + least_tail);
   }
   return bound;
 }

@@ -1,7 +1,7 @@
 // How fast any schedule could be.
 #pragma once
 
-#include "sim/problem.hpp"
+#include "sim/task_graph.hpp"
 
 namespace pipesim {
 
@@ -9,7 +9,7 @@ namespace pipesim {
 /// largest over the devices of head + work + tail. Head is the least time before any op of the
 /// device can start, following data dependencies alone; tail the least time that must pass after
 /// the end of any op of the device that may be its last. It counts latency, but neither
-/// contention nor memory limits.
-Ticks lower_bound(const Problem& problem);
+/// contention nor memory limits, and a straggler only where it is faster than the rest.
+Ticks lower_bound(const TaskGraph& graph);
 
 }  // namespace pipesim

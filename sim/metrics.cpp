@@ -15,14 +15,18 @@ struct Phases {
   Ticks cooldown;
 };
 
-Phases phases(const Timeline& timeline, std::size_t lane) {
-  const Span* const begin = timeline.begin(lane);
-  const Span* const end = timeline.end(lane);
+bool has_role(const Span& span, Role wanted) {
+  return role(span.op.kind) == wanted || (span.overlapped && role(span.overlapped->kind) == wanted);
+}
+
+Phases phases(const Timeline& timeline, std::size_t device) {
+  const Span* const begin = timeline.begin(device);
+  const Span* const end = timeline.end(device);
   const Span* const first_backward =
-      std::find_if(begin, end, [](const Span& span) { return span.op.kind == OpKind::backward; });
+      std::find_if(begin, end, [](const Span& span) { return has_role(span, Role::gradient); });
   Ticks last_forward_end;
   for (const Span* span = begin; span != end; ++span) {
-    if (span->op.kind == OpKind::forward) last_forward_end = span->end;
+    if (has_role(*span, Role::forward)) last_forward_end = span->end;
   }
   return {.steady = first_backward->start,
           .cooldown = std::max(first_backward->start, last_forward_end)};
@@ -38,33 +42,60 @@ void add_idle(DeviceMetrics& device, const Phases& phases, Ticks from, Ticks to)
   device.idle_cooldown += overlap(phases.cooldown, Ticks{std::numeric_limits<std::int64_t>::max()});
 }
 
-/// Follows the activations of a lane in its order and calls visit(span, alive) after each change.
+/// Whether the activations of an op's stage and microbatch are no longer needed after it.
+bool releases(const Op& op) {
+  return op.kind == OpKind::backward || op.kind == OpKind::backward_weight;
+}
+
+/// Follows the activations of a device in its order and calls visit(span, alive) after each
+/// change. A pair takes before it releases: its forward starts before its backward ends.
 template <class Visit>
-void follow_activations(const Timeline& timeline, std::size_t lane, Visit visit) {
+void follow_activations(const Timeline& timeline, std::size_t device, Visit visit) {
   std::int64_t alive = 0;
-  for (const Span* span = timeline.begin(lane); span != timeline.end(lane); ++span) {
-    alive += span->op.kind == OpKind::forward ? 1 : -1;
-    visit(*span, alive);
+  for (const Span* span = timeline.begin(device); span != timeline.end(device); ++span) {
+    if (span->op.kind == OpKind::forward) visit(*span, ++alive);
+    if (releases(span->overlapped.value_or(span->op))) visit(*span, --alive);
   }
 }
 
-DeviceMetrics device_metrics(const Timeline& timeline, std::size_t lane, Ticks t_total) {
+DeviceMetrics device_metrics(const Timeline& timeline, std::size_t device_index, Ticks t_total) {
   DeviceMetrics device;
-  const Phases device_phases = phases(timeline, lane);
+  const Phases device_phases = phases(timeline, device_index);
   Ticks free_since;
-  for (const Span* span = timeline.begin(lane); span != timeline.end(lane); ++span) {
+  for (const Span* span = timeline.begin(device_index); span != timeline.end(device_index);
+       ++span) {
     device.busy += span->end - span->start;
     add_idle(device, device_phases, free_since, span->start);
     free_since = span->end;
   }
   add_idle(device, device_phases, free_since, t_total);
-  device.first_start = timeline.begin(lane)->start;
+  device.first_start = timeline.begin(device_index)->start;
   device.last_end = free_since;
   device.utilisation = {device.busy.count, t_total.count};
-  follow_activations(timeline, lane, [&](const Span&, std::int64_t alive) {
+  follow_activations(timeline, device_index, [&](const Span&, std::int64_t alive) {
     device.peak_activations = std::max(device.peak_activations, alive);
   });
   return device;
+}
+
+/// Every step of a run has the same ops, so its first tasks are the first step's.
+Ticks first_step_span(const TaskGraph& graph, const Timeline& timeline, std::size_t device) {
+  const std::size_t steps = timeline.lane_begin[device + 1] - timeline.lane_begin[device];
+  const auto of_first = steps / static_cast<std::size_t>(graph.problem().iterations.count);
+  const Span* const begin = timeline.begin(device);
+  return begin[of_first - 1].end - begin->start;
+}
+
+Ticks iteration_time(const Problem& problem, const Timeline& timeline) {
+  const int last = problem.iterations.count - 1;
+  Ticks end;
+  Ticks end_before;
+  for (const Span& span : timeline.spans) {
+    const int iteration = span.op.microbatch.value / problem.microbatches;
+    if (iteration == last) end = std::max(end, span.end);
+    if (iteration == last - 1) end_before = std::max(end_before, span.end);
+  }
+  return end - end_before;
 }
 
 }  // namespace
@@ -75,17 +106,18 @@ std::int64_t Metrics::peak_activations() const {
   return peak;
 }
 
-Metrics compute_metrics(const Problem& problem, const Timeline& timeline) {
+Metrics compute_metrics(const TaskGraph& graph, const Timeline& timeline) {
+  const Problem& problem = graph.problem();
   Metrics metrics;
   metrics.t_total = total_time(timeline);
   Int128 busy = 0;
   Int128 idle = 0;
   Ticks longest_span;
-  for (std::size_t lane = 0; lane < timeline.lanes(); ++lane) {
-    const DeviceMetrics device = device_metrics(timeline, lane, metrics.t_total);
+  for (std::size_t index = 0; index < timeline.devices(); ++index) {
+    const DeviceMetrics device = device_metrics(timeline, index, metrics.t_total);
     busy += device.busy.count;
     idle += device.idle.count;
-    longest_span = std::max(longest_span, device.last_end - device.first_start);
+    longest_span = std::max(longest_span, first_step_span(graph, timeline, index));
     metrics.t_ideal = std::max(metrics.t_ideal, device.busy);
     metrics.devices.push_back(device);
   }
@@ -95,32 +127,13 @@ Metrics compute_metrics(const Problem& problem, const Timeline& timeline) {
   metrics.bubble_ratio = {t_total, t_ideal};
   metrics.bubble_overhead = {t_total - t_ideal, t_ideal};
   metrics.bubble_fraction = {idle, t_total * problem.devices};
-  metrics.span_bubble_rate = {longest_span.count - t_ideal, longest_span.count};
-  metrics.lower_bound = lower_bound(problem);
+  const Int128 t_ideal_of_step = t_ideal / problem.iterations.count;
+  metrics.span_bubble_rate = {longest_span.count - t_ideal_of_step, longest_span.count};
+  metrics.lower_bound = lower_bound(graph);
   metrics.gap = {t_total - metrics.lower_bound.count, metrics.lower_bound.count};
-  metrics.time_per_microbatch = {t_total, problem.microbatches};
+  metrics.time_per_microbatch = {t_total, problem.total_microbatches()};
+  metrics.iteration_time = iteration_time(problem, timeline);
   return metrics;
-}
-
-std::optional<OverLimit> find_over_limit(const Problem& problem, const Timeline& timeline) {
-  std::optional<OverLimit> first;
-  if (!problem.memory_limit) return first;
-  const std::int64_t limit = *problem.memory_limit;
-  for (std::size_t lane = 0; lane < timeline.lanes(); ++lane) {
-    bool found = false;
-    follow_activations(timeline, lane, [&](const Span& span, std::int64_t alive) {
-      if (found || alive <= limit) return;
-      found = true;
-      if (!first || span.start < first->time) {
-        first = {.device = Device{lane},
-                 .time = span.start,
-                 .op = span.op,
-                 .activations = alive,
-                 .limit = limit};
-      }
-    });
-  }
-  return first;
 }
 
 }  // namespace pipesim

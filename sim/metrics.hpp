@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sim/problem.hpp"
+#include "sim/task_graph.hpp"
 #include "sim/timeline.hpp"
 #include "sim/units.hpp"
 
@@ -34,33 +35,21 @@ struct Metrics {
   Ratio bubble_ratio;     ///< t_total / t_ideal
   Ratio bubble_overhead;  ///< (t_total - t_ideal) / t_ideal (Megatron, 2104.04473, section 2.2)
   Ratio bubble_fraction;  ///< idle / (p * t_total) (GPipe, 1811.06965; Chimera, 2107.06925)
-  /// (span - t_ideal) / span, span being the longest last_end - first_start of a device
-  /// (Zero Bubble, 2401.10241, section 5.3).
+  /// (span - t_ideal) / span of the first step alone, span being the longest time of a device from
+  /// its first start to its last end (Zero Bubble, 2401.10241, section 5.3).
   Ratio span_bubble_rate;
   Ticks lower_bound;          ///< see lower_bound.hpp
   Ratio gap;                  ///< t_total / lower_bound - 1
-  Ratio time_per_microbatch;  ///< t_total / m, in ticks
+  Ratio time_per_microbatch;  ///< t_total / microbatches of all steps, in ticks
+  /// From the end of the step before the last to the end of the last; of a single step t_total.
+  Ticks iteration_time;
   std::vector<DeviceMetrics> devices;
 
   /// The largest of the devices'.
   std::int64_t peak_activations() const;
 };
 
-/// Requires a problem that validate_problem() accepts and a timeline that verify_timeline()
-/// accepts for it.
-Metrics compute_metrics(const Problem& problem, const Timeline& timeline);
-
-/// The first moment at which a device holds more activations than problem.memory_limit.
-struct OverLimit {
-  Device device;
-  Ticks time;
-  Op op;  ///< the forward that takes one too many
-  std::int64_t activations = 0;
-  std::int64_t limit = 0;
-};
-
-/// Nothing if there is no limit or it is kept. Of several devices the one that exceeds it first,
-/// of those at one instant the lowest.
-std::optional<OverLimit> find_over_limit(const Problem& problem, const Timeline& timeline);
+/// Requires a timeline of that graph.
+Metrics compute_metrics(const TaskGraph& graph, const Timeline& timeline);
 
 }  // namespace pipesim

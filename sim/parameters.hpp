@@ -1,17 +1,28 @@
 // Parameters of schedules: what a schedule declares, and what a user gave.
 #pragma once
 
+#include <fmt/core.h>
+
 #include <cstdint>
 #include <limits>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
+#include "sim/program.hpp"
+#include "sim/types.hpp"
+
 namespace pipesim {
 
-enum class ParameterType { integer, text };
+enum class ParameterType {
+  integer,
+  text,
+  orders,    ///< the steps of every device, by device; as a config a string of tokens each
+  placement  ///< where stages live; not in the schedule's object but the config's key of that name
+};
 
 /// One parameter that a schedule takes, as config, help and messages describe it.
 struct ParameterSpec {
@@ -29,13 +40,19 @@ struct ScheduleSignature {
   std::vector<ParameterSpec> parameters;
 };
 
-using ParameterValue = std::variant<std::int64_t, std::string>;
+/// The steps of every device, by device.
+using StepOrders = std::vector<std::vector<Step>>;
+/// The device of every stage, by stage.
+using StageDevices = std::vector<Device>;
+
+/// A placement is a text ("loop", "v", "bidirectional") or the device of every stage.
+using ParameterValue = std::variant<std::int64_t, std::string, StepOrders, StageDevices>;
 
 /// The parameters of one run by name; one that was not given is absent. Ordered, so that they
 /// print the same on every run.
 using Parameters = std::map<std::string, ParameterValue>;
 
-/// The integer of that name, or nothing if it was not given. Requires that it is no text.
+/// The integer of that name, or nothing if it was not given. Requires that it is an integer.
 inline std::optional<std::int64_t> integer(const Parameters& parameters, const std::string& name) {
   const auto found = parameters.find(name);
   if (found == parameters.end()) return std::nullopt;
@@ -43,3 +60,20 @@ inline std::optional<std::int64_t> integer(const Parameters& parameters, const s
 }
 
 }  // namespace pipesim
+
+/// An order in a heading: too long to be shown, so only its size is.
+template <>
+struct fmt::formatter<pipesim::StepOrders> : fmt::formatter<std::string_view> {
+  auto format(const pipesim::StepOrders& orders, format_context& context) const {
+    std::size_t steps = 0;
+    for (const auto& lane : orders) steps += lane.size();
+    return fmt::format_to(context.out(), "[{} steps on {} devices]", steps, orders.size());
+  }
+};
+
+template <>
+struct fmt::formatter<pipesim::StageDevices> : fmt::formatter<std::string_view> {
+  auto format(const pipesim::StageDevices& devices, format_context& context) const {
+    return fmt::format_to(context.out(), "[{} stages]", devices.size());
+  }
+};

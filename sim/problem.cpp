@@ -3,46 +3,122 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "sim/error.hpp"
 
 namespace pipesim {
 
-Placement one_stage_per_device(int devices) {
+Placement loop_placement(int devices, int stages_per_device) {
   std::vector<Device> device_of;
-  device_of.reserve(static_cast<std::size_t>(devices));
-  for (int device = 0; device < devices; ++device) device_of.emplace_back(device);
+  device_of.reserve(static_cast<std::size_t>(devices) *
+                    static_cast<std::size_t>(stages_per_device));
+  for (int chunk = 0; chunk < stages_per_device; ++chunk) {
+    for (int device = 0; device < devices; ++device) device_of.emplace_back(device);
+  }
   return {.device_of = {std::move(device_of)}};
 }
 
-Device Problem::device(const Op& op) const {
-  return placement
-      .device_of[static_cast<std::size_t>(op.flow.value)][static_cast<std::size_t>(op.stage.value)];
+Placement v_placement(int devices) {
+  std::vector<Device> device_of;
+  for (int device = 0; device < devices; ++device) device_of.emplace_back(device);
+  for (int device = devices - 1; device >= 0; --device) device_of.emplace_back(device);
+  return {.device_of = {std::move(device_of)}};
+}
+
+Placement bidirectional_placement(int devices) {
+  std::vector<Device> down;
+  for (int device = 0; device < devices; ++device) down.emplace_back(device);
+  std::vector<Device> up(down.rbegin(), down.rend());
+  return {.device_of = {std::move(down), std::move(up)}};
+}
+
+StageCosts stage_costs(Ticks forward, Ticks backward, std::optional<Ticks> weight) {
+  return {.forward = forward,
+          .backward = backward,
+          .weight = weight,
+          .fused = std::nullopt,
+          .recompute = forward};
+}
+
+Flow Problem::flow(Microbatch microbatch) const {
+  if (placement.flows() == 1) return Flow{0};
+  const int in_step = microbatch.value % microbatches;
+  return Flow{in_step < (microbatches + 1) / 2 ? 0 : 1};
+}
+
+Device Problem::device(Stage stage, Microbatch microbatch) const {
+  return placement.device_of[static_cast<std::size_t>(flow(microbatch).value)]
+                            [static_cast<std::size_t>(stage.value)];
 }
 
 Ticks Problem::duration(const Op& op) const {
+  if (!durations.empty()) {
+    const std::size_t row =
+        static_cast<std::size_t>(op.kind) * costs.size() + static_cast<std::size_t>(op.stage.value);
+    return durations[row * static_cast<std::size_t>(microbatches) +
+                     static_cast<std::size_t>(op.microbatch.value % microbatches)];
+  }
   const StageCosts& stage = costs[static_cast<std::size_t>(op.stage.value)];
-  return op.kind == OpKind::forward ? stage.forward : stage.backward;
+  switch (op.kind) {
+    case OpKind::forward:
+      return stage.forward;
+    case OpKind::backward:
+      return stage.backward;
+    case OpKind::backward_input:
+      return stage.backward - stage.weight.value();
+    case OpKind::backward_weight:
+      return stage.weight.value();
+    case OpKind::recompute:
+      return stage.recompute;
+    default:
+      break;
+  }
+  PIPESIM_CHECK(is_compute(op.kind));
+  return {};
 }
 
-void validate_problem(const Problem& problem) {
-  const auto require = [](bool holds, const char* pointer, std::string what, std::string allowed) {
-    if (holds) return;
-    throw Error(Fault{.pointer = pointer, .what = std::move(what), .allowed = std::move(allowed)});
-  };
-  require(problem.devices >= 1, "/p", fmt::format("{} devices", problem.devices), "at least 1");
-  require(problem.microbatches >= 1, "/m", fmt::format("{} microbatches", problem.microbatches),
-          "at least 1");
+Ticks Problem::duration(const Op& op, const std::optional<Op>& overlapped) const {
+  if (!overlapped) return launch_overhead + duration(op);
+  const std::optional<Ticks>& fused = costs[static_cast<std::size_t>(op.stage.value)].fused;
+  return launch_overhead + (fused ? *fused : duration(op) + duration(*overlapped));
+}
+
+Ticks Problem::slowed(Ticks duration, Device device, Ticks start) const {
+  for (const Straggler& straggler : stragglers) {
+    if (straggler.device != device || start < straggler.from || start >= straggler.to) continue;
+    const Int128 doubled = Int128{2} * duration.count * straggler.numerator;
+    const Int128 rounded = (doubled + straggler.denominator) / (Int128{2} * straggler.denominator);
+    if (rounded > std::numeric_limits<std::int64_t>::max()) throw_time_overflow();
+    duration = Ticks{static_cast<std::int64_t>(rounded)};
+  }
+  return duration;
+}
+
+Link Problem::link(Device from, Device to) const {
+  if (from == to) return {};
+  const bool same_node = communication.node(from) == communication.node(to);
+  Link link = same_node ? communication.intra : communication.inter;
+  if (!communication.latencies.empty()) {
+    link.latency =
+        communication
+            .latencies[static_cast<std::size_t>(from.value) * static_cast<std::size_t>(devices) +
+                       static_cast<std::size_t>(to.value)];
+  }
+  return link;
+}
+
+namespace {
+
+void require(bool holds, const char* pointer, std::string what, std::string allowed) {
+  if (holds) return;
+  throw Error(Fault{.pointer = pointer, .what = std::move(what), .allowed = std::move(allowed)});
+}
+
+void validate_placement(const Problem& problem) {
   require(problem.placement.flows() >= 1 && problem.stages() >= 1, "/p", "no stage is placed",
           "at least one flow of at least one stage");
   const auto stages = static_cast<std::size_t>(problem.stages());
-  require(problem.costs.size() == stages, "/t_f",
-          fmt::format("costs of {} stages", problem.costs.size()),
-          fmt::format("costs of {} stages", stages));
-  for (const StageCosts& costs : problem.costs) {
-    require(costs.forward >= Ticks{0}, "/t_f", "a forward takes less than no time", "at least 0");
-    require(costs.backward >= Ticks{0}, "/t_b", "a backward takes less than no time", "at least 0");
-  }
   std::vector<bool> used(static_cast<std::size_t>(problem.devices));
   for (const auto& flow : problem.placement.device_of) {
     require(flow.size() == stages, "/placement", "flows differ in their number of stages",
@@ -57,24 +133,38 @@ void validate_problem(const Problem& problem) {
   const auto empty = std::find(used.begin(), used.end(), false);
   require(empty == used.end(), "/placement",
           fmt::format("device {} has no stage", empty - used.begin()), "a stage on every device");
-  const std::vector<Ticks> work = work_per_device(problem);
-  require(*std::max_element(work.begin(), work.end()) > Ticks{0}, "/t_f",
-          "T_ideal is 0: no op takes any time", "at least one time above 0");
 }
 
-std::vector<Ticks> work_per_device(const Problem& problem) {
-  std::vector<Ticks> work(static_cast<std::size_t>(problem.devices));
-  for (int stage = 0; stage < problem.stages(); ++stage) {
-    const StageCosts& costs = problem.costs[static_cast<std::size_t>(stage)];
-    const Op op{.kind = OpKind::forward, .flow = {}, .stage = Stage{stage}, .microbatch = {}};
-    work[static_cast<std::size_t>(problem.device(op).value)] +=
-        (costs.forward + costs.backward) * problem.microbatches;
+void validate_costs(const Problem& problem) {
+  const auto stages = static_cast<std::size_t>(problem.stages());
+  require(problem.costs.size() == stages, "/t_f",
+          fmt::format("costs of {} stages", problem.costs.size()),
+          fmt::format("costs of {} stages", stages));
+  bool any_work = false;
+  for (const StageCosts& costs : problem.costs) {
+    const Ticks weight = costs.weight.value_or(Ticks{0});
+    require(costs.forward >= Ticks{0}, "/t_f", "a forward takes less than no time", "at least 0");
+    require(costs.backward >= Ticks{0}, "/t_b", "a backward takes less than no time", "at least 0");
+    require(weight >= Ticks{0} && weight <= costs.backward, "/t_w",
+            "a weight gradient takes longer than the whole backward", "at most t_b");
+    any_work = any_work || costs.forward > Ticks{0} || costs.backward > Ticks{0};
   }
-  return work;
+  require(any_work, "/t_f", "T_ideal is 0: no op takes any time", "at least one time above 0");
+}
+
+}  // namespace
+
+void validate_problem(const Problem& problem) {
+  require(problem.devices >= 1, "/p", fmt::format("{} devices", problem.devices), "at least 1");
+  require(problem.microbatches >= 1, "/m", fmt::format("{} microbatches", problem.microbatches),
+          "at least 1");
+  validate_placement(problem);
+  validate_costs(problem);
 }
 
 std::int64_t op_count(const Problem& problem) {
-  return std::int64_t{kOpKinds} * problem.microbatches * problem.stages();
+  const auto recomputing = std::count(problem.recompute.begin(), problem.recompute.end(), true);
+  return (std::int64_t{2} * problem.stages() + recomputing) * problem.total_microbatches();
 }
 
 }  // namespace pipesim

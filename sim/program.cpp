@@ -10,19 +10,14 @@ namespace pipesim {
 
 namespace {
 
-Item op_item(OpKind kind, Stage stage, std::int64_t microbatch) {
-  return {.what =
-              Op{.kind = kind, .flow = {}, .stage = stage, .microbatch = Microbatch{microbatch}}};
-}
-
 void append_text(std::string& text, const std::vector<Item>& items, int depth) {
   const std::string indent(2 * static_cast<std::size_t>(depth), ' ');
   for (const Item& item : items) {
     // A stride has a meaning only inside a loop.
     const std::string step =
         depth > 1 && item.stride != 1 ? fmt::format(" step {}", item.stride) : "";
-    if (const Op* op = std::get_if<Op>(&item.what)) {
-      text += fmt::format("{}{}{}\n", indent, token(*op), step);
+    if (const Step* found = std::get_if<Step>(&item.what)) {
+      text += fmt::format("{}{}{}\n", indent, token(*found), step);
       continue;
     }
     const Loop& loop = std::get<Loop>(item.what);
@@ -32,35 +27,56 @@ void append_text(std::string& text, const std::vector<Item>& items, int depth) {
   }
 }
 
-/// Numbers the ops of a problem from 0: by kind, stage and microbatch.
-std::size_t number_of(const Problem& problem, const Op& op) {
-  const std::int64_t row =
-      std::int64_t{op.kind == OpKind::backward} * problem.stages() + op.stage.value;
-  return static_cast<std::size_t>(row * problem.microbatches + op.microbatch.value);
-}
-
-/// The inverse of number_of().
-Op op_at(const Problem& problem, std::int64_t number) {
-  const std::int64_t row = number / problem.microbatches;
-  return {.kind = row < problem.stages() ? OpKind::forward : OpKind::backward,
-          .flow = {},
-          .stage = Stage{row % problem.stages()},
-          .microbatch = Microbatch{number % problem.microbatches}};
-}
-
-bool exists(const Problem& problem, const Op& op) {
-  return op.flow == Flow{} && op.stage >= Stage{} && op.stage < Stage{problem.stages()} &&
-         op.microbatch >= Microbatch{} && op.microbatch < Microbatch{problem.microbatches};
+void append_with_recompute(const Problem& problem, const std::vector<Item>& items,
+                           std::vector<Item>& result) {
+  for (Item item : items) {
+    if (Loop* loop = std::get_if<Loop>(&item.what)) {
+      std::vector<Item> body;
+      append_with_recompute(problem, loop->body, body);
+      loop->body = std::move(body);
+    } else {
+      const Step& step = std::get<Step>(item.what);
+      const Op& gradient = step.overlapped.value_or(step.op);
+      if (role(gradient.kind) == Role::gradient && problem.recomputes(gradient.stage)) {
+        Op recomputed = gradient;
+        recomputed.kind = OpKind::recompute;
+        result.push_back({.what = Step{recomputed}, .stride = item.stride});
+      }
+    }
+    result.push_back(std::move(item));
+  }
 }
 
 }  // namespace
 
+std::string token(const Step& step) {
+  if (!step.overlapped) return token(step.op);
+  return fmt::format("({};{})", token(step.op), token(*step.overlapped));
+}
+
+Item item(OpKind kind, Stage stage, std::int64_t microbatch) {
+  return {.what = Step{Op{.kind = kind, .stage = stage, .microbatch = Microbatch{microbatch}}}};
+}
+
 Item forward(Stage stage, std::int64_t microbatch) {
-  return op_item(OpKind::forward, stage, microbatch);
+  return item(OpKind::forward, stage, microbatch);
 }
 
 Item backward(Stage stage, std::int64_t microbatch) {
-  return op_item(OpKind::backward, stage, microbatch);
+  return item(OpKind::backward, stage, microbatch);
+}
+
+Item backward_input(Stage stage, std::int64_t microbatch) {
+  return item(OpKind::backward_input, stage, microbatch);
+}
+
+Item backward_weight(Stage stage, std::int64_t microbatch) {
+  return item(OpKind::backward_weight, stage, microbatch);
+}
+
+Item overlapped(const Item& forward, const Item& gradient) {
+  return {.what = Step{.op = std::get<Step>(forward.what).op,
+                       .overlapped = std::get<Step>(gradient.what).op}};
 }
 
 Item repeat(std::int64_t count, std::vector<Item> body) {
@@ -72,39 +88,44 @@ Item with_stride(Item item, std::int64_t stride) {
   return item;
 }
 
-std::int64_t op_count(const LaneOrder& order) {
+std::int64_t step_count(const LaneOrder& order) {
   std::int64_t count = 0;
   for (const Item& item : order) {
-    std::int64_t ops = 1;
+    std::int64_t steps = 1;
     if (const Loop* loop = std::get_if<Loop>(&item.what)) {
       const std::int64_t repetitions = std::max<std::int64_t>(loop->count, 0);
-      if (__builtin_mul_overflow(repetitions, op_count(loop->body), &ops)) throw_time_overflow();
+      if (__builtin_mul_overflow(repetitions, step_count(loop->body), &steps))
+        throw_time_overflow();
     }
-    if (__builtin_add_overflow(count, ops, &count)) throw_time_overflow();
+    if (__builtin_add_overflow(count, steps, &count)) throw_time_overflow();
   }
   return count;
 }
 
-OpCursor::OpCursor(const LaneOrder& order) {
+StepCursor::StepCursor(const LaneOrder& order) {
   frames_.push_back({.items = &order, .at = 0, .repetition = 0, .count = 1, .offset = 0});
   settle();
 }
 
-Op OpCursor::op() const {
+Step StepCursor::step() const {
   const Frame& frame = frames_.back();
   const Item& item = (*frame.items)[frame.at];
-  Op op = std::get<Op>(item.what);
-  op.microbatch = Microbatch{op.microbatch.value + frame.offset + frame.repetition * item.stride};
-  return op;
+  const std::int64_t offset = frame.offset + frame.repetition * item.stride;
+  Step step = std::get<Step>(item.what);
+  step.op.microbatch = Microbatch{step.op.microbatch.value + offset};
+  if (step.overlapped) {
+    step.overlapped->microbatch = Microbatch{step.overlapped->microbatch.value + offset};
+  }
+  return step;
 }
 
-void OpCursor::advance() {
+void StepCursor::advance() {
   ++frames_.back().at;
   settle();
 }
 
 // Descends into loops and leaves finished ones until the cursor stands on an op or at the end.
-void OpCursor::settle() {
+void StepCursor::settle() {
   while (!frames_.empty()) {
     Frame& frame = frames_.back();
     if (frame.at == frame.items->size()) {
@@ -138,41 +159,13 @@ std::string to_text(const Program& program) {
   return text;
 }
 
-void validate_program(const Problem& problem, const Program& program) {
-  const auto fail = [](std::string what, std::string allowed) {
-    throw Error(
-        Fault{.pointer = "/schedule", .what = std::move(what), .allowed = std::move(allowed)});
-  };
-  if (program.lanes.size() != static_cast<std::size_t>(problem.devices)) {
-    fail(fmt::format("the program orders {} devices", program.lanes.size()),
-         fmt::format("one order for each of the {} devices", problem.devices));
+Program with_recompute(const Problem& problem, Program program) {
+  for (LaneOrder& order : program.lanes) {
+    LaneOrder result;
+    append_with_recompute(problem, order, result);
+    order = std::move(result);
   }
-  std::vector<bool> seen(static_cast<std::size_t>(op_count(problem)));
-  for (std::size_t device = 0; device < program.lanes.size(); ++device) {
-    for (OpCursor cursor(program.lanes[device]); !cursor.done(); cursor.advance()) {
-      const Op op = cursor.op();
-      if (!exists(problem, op)) {
-        fail(fmt::format("{} on device {} is not an op of this problem", token(op), device),
-             fmt::format("stages 0 to {}, microbatches 0 to {}", problem.stages() - 1,
-                         problem.microbatches - 1));
-      }
-      if (problem.device(op) != Device{device}) {
-        fail(fmt::format("{} is on device {}", token(op), device),
-             fmt::format("stage {} is on device {}", op.stage.value, problem.device(op).value));
-      }
-      const std::size_t number = number_of(problem, op);
-      if (seen[number]) {
-        fail(fmt::format("{} stands twice on device {}", token(op), device), "each op once");
-      }
-      seen[number] = true;
-    }
-  }
-  const auto missing = std::find(seen.begin(), seen.end(), false);
-  if (missing != seen.end()) {
-    const Op op = op_at(problem, missing - seen.begin());
-    fail(fmt::format("{} is missing on device {}", token(op), problem.device(op).value),
-         "each op once");
-  }
+  return program;
 }
 
 }  // namespace pipesim

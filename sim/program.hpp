@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -21,25 +22,43 @@ struct Loop {
   std::vector<Item> body;
 };
 
-/// An op or a loop, as it stands in the first repetition of the loop around it. In repetition r
+/// One thing that a lane does: an op, or a forward and a gradient that overlap.
+struct Step {
+  Op op;                           ///< of a pair, the forward
+  std::optional<Op> overlapped{};  ///< of a pair, the backward or input gradient
+
+  friend bool operator==(const Step&, const Step&) = default;
+};
+
+/// "2F0", or "(2F0;1B3)" for a pair.
+std::string token(const Step& step);
+
+/// A step or a loop, as it stands in the first repetition of the loop around it. In repetition r
 /// of that loop (from 0) the microbatch of every op in the item is r * stride higher; a stride
 /// may be negative or 0.
 struct Item {
-  std::variant<Op, Loop> what;
+  std::variant<Step, Loop> what;
   std::int64_t stride = 1;
 };
 
 /// The order of one lane: items one after another.
 using LaneOrder = std::vector<Item>;
 
-/// The order of every device's compute lane, by device.
+/// The order of every device's compute lane in one step, by device; every step of a run repeats it.
 struct Program {
   std::vector<LaneOrder> lanes;
 };
 
-/// An item for one op of flow 0, advancing by one microbatch per repetition.
+/// An item for one op, advancing by one microbatch per repetition.
+Item item(OpKind kind, Stage stage, std::int64_t microbatch);
 Item forward(Stage stage, std::int64_t microbatch);
 Item backward(Stage stage, std::int64_t microbatch);
+Item backward_input(Stage stage, std::int64_t microbatch);
+Item backward_weight(Stage stage, std::int64_t microbatch);
+
+/// An item for two overlapped ops. Requires items for one op each, the first a forward, the
+/// second a backward or an input gradient.
+Item overlapped(const Item& forward, const Item& gradient);
 
 /// `count` repetitions of the items.
 Item repeat(std::int64_t count, std::vector<Item> body);
@@ -47,19 +66,19 @@ Item repeat(std::int64_t count, std::vector<Item> body);
 /// The same item with another stride in the loop around it.
 Item with_stride(Item item, std::int64_t stride);
 
-/// The number of ops a lane executes. Throws Error if it leaves the range of int64.
-std::int64_t op_count(const LaneOrder& order);
+/// The number of steps a lane executes. Throws Error if it leaves the range of int64.
+std::int64_t step_count(const LaneOrder& order);
 
-/// Walks the ops of a lane in order, without unrolling it: memory in the depth of the loops.
+/// Walks the steps of a lane in order, without unrolling it: memory in the depth of the loops.
 /// The order must outlive the cursor.
-class OpCursor {
+class StepCursor {
  public:
-  explicit OpCursor(const LaneOrder& order);
+  explicit StepCursor(const LaneOrder& order);
 
   bool done() const { return frames_.empty(); }
-  /// The op at the cursor. Requires !done().
-  Op op() const;
-  /// Moves to the next op. Requires !done().
+  /// The step at the cursor. Requires !done().
+  Step step() const;
+  /// Moves to the next step. Requires !done().
   void advance();
 
  private:
@@ -79,8 +98,14 @@ class OpCursor {
 /// The program as people write schedules: one line an item, loops indented, for each device.
 std::string to_text(const Program& program);
 
-/// Throws Error (bad input) unless every op of the problem stands exactly once, on its own
-/// device, and nothing else stands there. Takes one bit per op.
+/// The program in which every backward of a stage that recomputes (problem.recompute) follows its
+/// recomputation.
+Program with_recompute(const Problem& problem, Program program);
+
+/// Throws Error (bad input) unless every device has an order in which each of its ops stands
+/// exactly once, on its own device, and nothing else: for every stage and microbatch a forward,
+/// a full backward or an input and a weight gradient, and a recomputation where the stage
+/// recomputes; overlapped are only a forward and a gradient; a split backward has its cost.
 void validate_program(const Problem& problem, const Program& program);
 
 }  // namespace pipesim

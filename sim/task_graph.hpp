@@ -1,14 +1,16 @@
-// The dependency graph: every op of a program as a task, with the reasons why it must wait. Tasks
-// are numbered by lane and by place in the lane's order, so an order edge is a neighbour and needs
-// no storage; data edges come from dependencies.hpp. task_graph_boost.hpp makes it a graph of the
+// The dependency graph: every step of a program and every transfer as a task, with the reasons why
+// it must wait. Compute tasks are numbered by device and by place in the device's order; transfers
+// follow, by sender and by place in the sender's order; then what ends each training step. Where only compute lanes have an order, an
+// order edge is a neighbour and needs no storage. task_graph_boost.hpp makes it a graph of the
 // Boost Graph Library.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <optional>
+#include <unordered_map>
 #include <vector>
 
-#include "sim/error.hpp"
 #include "sim/problem.hpp"
 #include "sim/program.hpp"
 #include "sim/types.hpp"
@@ -21,7 +23,7 @@ inline constexpr TaskId kNoTask = 0xffffffff;
 
 /// Why one task waits for another.
 enum class EdgeKind : std::uint8_t {
-  order,  ///< the lane does one thing at a time, in the program's order
+  order,  ///< a lane does one thing at a time, in the order it is given
   data    ///< the result of one is the input of the other
 };
 
@@ -32,7 +34,7 @@ struct Neighbor {
   Ticks latency;  ///< from the predecessor's end until the successor may start
 };
 
-/// The neighbours of one task in one direction, the one on its lane first; no allocation.
+/// The neighbours of one task in one direction, those of its lanes first; no allocation.
 class NeighborList {
  public:
   void add(const Neighbor& neighbor) { items_[size_++] = neighbor; }
@@ -42,53 +44,108 @@ class NeighborList {
   std::size_t size() const { return size_; }
 
  private:
-  std::array<Neighbor, 3> items_;
+  std::array<Neighbor, 10> items_;  // three lanes, the data of two overlapped ops, a step's end
   std::size_t size_ = 0;
 };
 
 class TaskGraph {
  public:
-  /// Unrolls the program. Requires a program that validate_program() accepts for this problem.
-  /// Throws Error if the problem has 2^32 - 1 tasks or more.
+  /// Unrolls the program, once for each step of the run. Requires a program that
+  /// validate_program() accepts for this problem.
+  /// Throws Error if there are 2^32 - 1 tasks or more, and if the eager order of transfers finds
+  /// a deadlock.
   TaskGraph(const Problem& problem, const Program& program);
 
+  /// The same graph in which what each node's shared link sends has this order: a lane like any
+  /// other. `orders` holds the transfers of each node.
+  TaskGraph with_shared_link_orders(const std::vector<std::vector<TaskId>>& orders) const;
+
   std::size_t size() const { return ops_.size(); }
-  std::size_t lanes() const { return lane_begin_.size() - 1; }
-  /// The tasks of a lane are [lane_begin(lane), lane_end(lane)), in their order.
-  TaskId lane_begin(std::size_t lane) const { return lane_begin_[lane]; }
-  TaskId lane_end(std::size_t lane) const { return lane_begin_[lane + 1]; }
+  /// Tasks below this one compute.
+  std::size_t compute_tasks() const { return lane_begin_.back(); }
+  bool computes(TaskId task) const { return task < compute_tasks(); }
+  bool is_transfer(TaskId task) const { return is_send(ops_[task].kind); }
+  /// The compute tasks of a device are [lane_begin(device), lane_begin(device + 1)), in order.
+  TaskId lane_begin(std::size_t device) const { return lane_begin_[device]; }
+  std::size_t devices() const { return lane_begin_.size() - 1; }
 
   const Problem& problem() const { return problem_; }
+  /// Of overlapped ops the forward; of a transfer the send.
   const Op& op(TaskId task) const { return ops_[task]; }
-  /// The lane of a task; a compute lane has the number of its device.
-  std::size_t lane(TaskId task) const {
-    return static_cast<std::size_t>(problem_.device(ops_[task]).value);
-  }
-  Ticks duration(TaskId task) const { return problem_.duration(ops_[task]); }
-  /// The task of an op of the problem.
-  TaskId task(const Op& op) const { return task_of_op_[number(op)]; }
+  /// The second of two overlapped ops.
+  std::optional<Op> overlapped(TaskId task) const;
+  Step step(TaskId task) const { return {.op = op(task), .overlapped = overlapped(task)}; }
+  /// The device that computes, or sends.
+  Device device(TaskId task) const { return problem_.device(ops_[task]); }
+  /// From its start to its end, if it starts then: a straggler's ops depend on it.
+  Ticks duration(TaskId task, Ticks start) const;
+  /// The same without stragglers.
+  Ticks nominal_duration(TaskId task) const;
+  /// The task of the op in that role, or kNoTask.
+  TaskId find(Role role, Stage stage, Microbatch microbatch) const;
+  /// The task of the transfer that a send op names, or kNoTask if transfers are no tasks here.
+  TaskId find_transfer(const Op& send) const;
+  /// The node whose shared link a task must be granted before it starts: a transfer to another
+  /// node, where there is such a link and its order is decided at run time.
+  std::optional<std::int32_t> shared_link(TaskId task) const;
 
   NeighborList predecessors(TaskId task) const;
   NeighborList successors(TaskId task) const;
 
-  /// The tasks of one cycle, each waiting for the next and the last for the first; empty if
-  /// there is none. A cycle is a deadlock. Uses BGL's depth-first search.
-  std::vector<TaskId> find_cycle() const;
-
  private:
-  std::size_t number(const Op& op) const;
+  using OrderNeighbors = std::array<TaskId, 3>;
+
+  std::size_t cell(Stage stage, Microbatch microbatch) const {
+    return static_cast<std::size_t>(stage.value) *
+               static_cast<std::size_t>(problem_.total_microbatches()) +
+           static_cast<std::size_t>(microbatch.value);
+  }
+  /// The tasks that end one training step on one device.
+  struct StepEnd {
+    std::vector<TaskId> grad_syncs;  // in the order in which their stages' backwards end
+    TaskId optimizer = kNoTask;
+    TaskId barrier_in = kNoTask;   // this device and all before it have come as far
+    TaskId barrier_out = kNoTask;  // all devices have
+  };
+
+  void add_step(Step step, std::int32_t microbatches_before);
+  void add_transfers();
+  void add_step_ends();
+  void link_compute_lane(std::size_t device, const std::vector<TaskId>& lane);
+  void link_links();
+  void link_actions(const Program& program);
+  void link(const std::vector<TaskId>& lane);
+  void wait(TaskId task, TaskId awaited);
+  void link_step_end(std::size_t device, std::int32_t iteration, TaskId last_step);
+  std::int32_t iteration(TaskId task) const {
+    return ops_[task].microbatch.value / problem_.microbatches;
+  }
+  StepEnd& step_end(std::size_t device, std::int32_t iteration) {
+    return step_ends_[static_cast<std::size_t>(iteration) * devices() + device];
+  }
+  void add_inputs(NeighborList& list, TaskId id, const Op& op) const;
+  void add_outputs(NeighborList& list, TaskId id, const Op& op) const;
 
   Problem problem_;
   std::vector<Op> ops_;             // by task
-  std::vector<TaskId> lane_begin_;  // by lane, and the end of the last
-  std::vector<TaskId> task_of_op_;  // by number()
+  std::vector<Op> overlapped_;      // by compute task; empty if nothing overlaps
+  std::vector<TaskId> lane_begin_;  // by device, and the end of the last
+  // By role, stage and microbatch; empty for a role that no op has.
+  std::array<std::vector<TaskId>, kRoles> task_of_op_;
+  // By sender's role (forward, gradient), stage and microbatch; empty if transfers are no tasks.
+  std::array<std::vector<TaskId>, 2> task_of_send_;
+  // By task, where transfers stand on lanes; empty if order edges are neighbours.
+  std::vector<OrderNeighbors> before_;
+  std::vector<OrderNeighbors> after_;
+  std::vector<StepEnd> step_ends_;  // by iteration and device; empty if a step just ends
+  // The few edges that no lane and no data accounts for, at the ends of steps.
+  std::unordered_map<TaskId, std::vector<TaskId>> awaited_;
+  std::unordered_map<TaskId, std::vector<TaskId>> released_;
+  bool shared_link_is_ordered_ = false;
 };
-
-/// An Error (run failed) that names the ops of a cycle in plain words.
-Error deadlock_error(const TaskGraph& graph, const std::vector<TaskId>& cycle);
 
 /// Bytes that the graph, its timeline and its analysis take for one task, an upper bound that
 /// memory estimates use.
-inline constexpr std::int64_t kBytesPerTask = 192;
+inline constexpr std::int64_t kBytesPerTask = 224;
 
 }  // namespace pipesim

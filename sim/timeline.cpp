@@ -4,7 +4,7 @@
 
 namespace pipesim {
 
-std::size_t Timeline::lane_of(std::size_t index) const {
+std::size_t Timeline::device_of(std::size_t index) const {
   const auto after = std::upper_bound(lane_begin.begin(), lane_begin.end(), index);
   return static_cast<std::size_t>(after - lane_begin.begin()) - 1;
 }

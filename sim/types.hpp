@@ -4,7 +4,9 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace pipesim {
 
@@ -61,20 +63,56 @@ struct Ticks {
   constexpr Ticks& operator-=(Ticks other) { return *this = *this - other; }
 };
 
-/// What an operation computes. The letter is PyTorch's (F, B).
+/// What an operation does. The letters are PyTorch's.
 enum class OpKind : std::uint8_t {
-  forward,   ///< F: activations of one microbatch through one stage
-  backward,  ///< B: the full backward, gradients of the input and of the weights
+  forward,          ///< F: activations of one microbatch through one stage
+  backward,         ///< B: the full backward, gradients of the input and of the weights
+  backward_input,   ///< I: the gradient of the stage's input only
+  backward_weight,  ///< W: the gradient of the stage's weights only, after its I
+  recompute,        ///< R: the forward once more, because its activations were not kept
+  send_forward,     ///< SEND_F: activations to the device of the next stage
+  send_backward,    ///< SEND_B: gradients to the device of the stage before
+  grad_sync,        ///< SYNC: the reduction of a stage's gradients at the end of a step
+  optimizer,        ///< OPT: a device's optimizer after a step; named by a stage of the device
+  barrier           ///< BARRIER: every device of a step has come as far
 };
 
-inline constexpr int kOpKinds = 2;
+/// The kinds that a device computes, and a program orders; the others follow from them.
+constexpr bool is_compute(OpKind kind) { return kind <= OpKind::recompute; }
 
-constexpr char letter(OpKind kind) { return kind == OpKind::forward ? 'F' : 'B'; }
+constexpr bool is_send(OpKind kind) {
+  return kind == OpKind::send_forward || kind == OpKind::send_backward;
+}
 
-/// One operation of a training step: a microbatch passing a stage, in a flow.
+/// "F", "B", "I", "W", "R", "SEND_F", "SEND_B", "SYNC", "OPT" or "BARRIER".
+std::string_view letters(OpKind kind);
+
+/// The kind with those letters, or nothing.
+std::optional<OpKind> op_kind(std::string_view letters);
+
+/// What an op is for its neighbours: a full backward and an input gradient pass the same result
+/// on, so a stage and a microbatch have at most one op in each role.
+enum class Role : std::uint8_t { forward, gradient, weight, recompute };
+
+inline constexpr int kRoles = 4;
+
+/// Requires a compute kind.
+constexpr Role role(OpKind kind) {
+  switch (kind) {
+    case OpKind::forward:
+      return Role::forward;
+    case OpKind::backward_weight:
+      return Role::weight;
+    case OpKind::recompute:
+      return Role::recompute;
+    default:
+      return Role::gradient;
+  }
+}
+
+/// One operation of a training step: a microbatch at a stage. The microbatch tells the flow.
 struct Op {
   OpKind kind = OpKind::forward;
-  Flow flow;
   Stage stage;
   Microbatch microbatch;
 
@@ -82,8 +120,12 @@ struct Op {
 };
 
 /// The token of an op, stage first as in PyTorch's schedules: "2F0" is stage 2, forward of
-/// microbatch 0.
+/// microbatch 0; a send carries the sender's stage.
 std::string token(const Op& op);
+
+/// The op of a token, or nothing if it is none. Stages and microbatches are whole numbers without
+/// a sign; nothing may follow.
+std::optional<Op> parse_token(std::string_view token);
 
 /// The name of an op where the stage is already known: "F0".
 std::string short_name(const Op& op);

@@ -14,15 +14,15 @@ namespace pipesim {
 
 /// The rules, in the order in which they are checked.
 enum class TimelineRule {
-  completeness,  ///< every op of the problem once, and nothing else
-  placement,     ///< every op on the lane of its device
+  completeness,  ///< every op of the program once, every transfer once, and nothing else
+  placement,     ///< every op on the lane of its device, the rest after all of them
   start,         ///< nothing starts before 0
-  duration,      ///< end - start is the op's cost
-  exclusivity,   ///< a lane does one thing at a time
-  order,         ///< a lane keeps the program's order
+  duration,      ///< end - start is what the step or transfer takes if it starts then
+  exclusivity,   ///< a lane does one thing at a time; see below
+  order,         ///< a compute lane keeps the program's order and its pairs, training step by step
   precedence,    ///< nothing starts before its inputs are there
-  release        ///< a span said to be released by another starts when that one ends, and the
-                 ///< other is one of its inputs or the op before it on its lane
+  release        ///< a span said to be released by another starts when that one ends (or arrives),
+                 ///< and the other is one of its inputs or before it on one of its lanes
 };
 
 /// "completeness", "placement", ...
@@ -33,10 +33,22 @@ struct Violation {
   std::string detail;  ///< names the ops, devices and times (in ps)
 };
 
-/// The first violated rule and the first place that violates it, or nothing. Within a lane the
-/// spans may stand in any order; ties of zero-length spans are resolved in the program's favour.
-/// A device may wait longer than it must, and released_by may be left out: another simulator's
-/// timeline may do both. Requires a program that validate_program() accepts, and lanes that cover
+/// The first violated rule and the first place that violates it, or nothing. Lanes are the compute
+/// lane of every device and, by problem.communication: `async` the link of each ordered pair of
+/// devices; `single_stream` the one stream of each device, for what it sends and receives;
+/// `rendezvous` none of its own, transfers stand on the compute lanes of both devices; with a
+/// shared link the link of each node, for what leaves the node. The order of transfers on a lane
+/// is free.
+///
+/// Within a lane the spans may stand in any order; ties of zero-length spans are resolved in the
+/// timeline's favour. A device may wait longer than it must, and released_by may be left out:
+/// another simulator's timeline may do both. It may also have no transfers at all although the
+/// mode makes them tasks: then their lanes are not checked, an input from another device is there
+/// no earlier than one transfer after its op's end, and an op may be released by it at any time
+/// after that. Memory limits are not checked; of gradient reductions, optimizers and barriers only
+/// their durations and that those on a compute lane overlap nothing: they may be missing.
+///
+/// Requires a valid problem and a program that validate_program() accepts, and lanes that cover
 /// the spans.
 std::optional<Violation> verify_timeline(const Problem& problem, const Program& program,
                                          const Timeline& timeline);

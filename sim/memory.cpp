@@ -1,0 +1,324 @@
+#include "sim/memory.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <numeric>
+#include <string_view>
+#include <utility>
+
+#include "sim/error.hpp"
+#include "sim/transfer_order.hpp"
+
+namespace pipesim {
+
+namespace {
+
+/// The order of changes at one instant.
+enum class Phase : std::uint8_t {
+  release,  ///< of what was taken before this instant
+  passing,  ///< a message's buffer, taken and released at once
+  step,     ///< an op's start, and its end if it takes no time
+  take      ///< a message's buffer
+};
+
+struct Change {
+  Ticks time;
+  Phase phase = Phase::release;
+  Op op;
+  std::int64_t delta = 0;
+
+  bool before(const Change& other) const {
+    return std::pair(time, phase) < std::pair(other.time, other.phase);
+  }
+};
+
+std::int64_t add(std::int64_t amount, std::int64_t delta, Device device) {
+  std::int64_t sum = 0;
+  if (__builtin_add_overflow(amount, delta, &sum)) {
+    throw Error(Fault{.pointer = "/memory",
+                      .what = fmt::format("device {} holds more than can be counted", device.value),
+                      .allowed = "less than 2^63 bytes"});
+  }
+  return sum;
+}
+
+/// What the ops of a stage take and release.
+class StageRules {
+ public:
+  StageRules(const Problem& problem, const Memory& rules) : problem_(problem), rules_(rules) {}
+
+  std::int64_t taken_at_start(const Op& op) const {
+    const StageMemory& stage = of(op);
+    if (op.kind == OpKind::recompute) return stage.activation;
+    if (op.kind != OpKind::forward) return 0;
+    return problem_.recomputes(op.stage) ? stage.input : stage.activation;
+  }
+
+  std::int64_t released_at_end(const Op& op) const {
+    const StageMemory& stage = of(op);
+    const std::int64_t input = problem_.recomputes(op.stage) ? stage.input : 0;
+    switch (op.kind) {
+      case OpKind::backward:
+        return stage.activation + input;
+      case OpKind::backward_input:
+        return stage.activation - stage.kept_for_weight;
+      case OpKind::backward_weight:
+        return stage.kept_for_weight + input;
+      default:
+        return 0;
+    }
+  }
+
+ private:
+  const StageMemory& of(const Op& op) const {
+    return rules_.stages[static_cast<std::size_t>(op.stage.value)];
+  }
+
+  const Problem& problem_;
+  const Memory& rules_;
+};
+
+/// The memory of one device: merges the changes of its lane, as they come, with those of its
+/// messages.
+class DeviceMemory {
+ public:
+  DeviceMemory(Device device, std::int64_t resident, std::vector<Change> messages,
+               const MemoryVisitor& visit)
+      : device_(device), amount_(resident), messages_(std::move(messages)), visit_(visit) {
+    std::stable_sort(messages_.begin(), messages_.end(),
+                     [](const Change& left, const Change& right) { return left.before(right); });
+  }
+
+  /// Requires that the changes of the lane come in order.
+  void add_step_change(const Change& change) {
+    while (next_ < messages_.size() && messages_[next_].before(change)) apply(messages_[next_++]);
+    apply(change);
+  }
+
+  void finish() {
+    while (next_ < messages_.size()) apply(messages_[next_++]);
+  }
+
+ private:
+  void apply(const Change& change) {
+    if (change.delta == 0) return;
+    amount_ = add(amount_, change.delta, device_);
+    visit_(device_, {.time = change.time, .op = change.op, .amount = amount_});
+  }
+
+  Device device_;
+  std::int64_t amount_;
+  std::vector<Change> messages_;
+  std::size_t next_ = 0;  // of messages_
+  const MemoryVisitor& visit_;
+};
+
+/// By device, the transfers that it sends or receives; nothing where messages take no memory.
+std::vector<std::vector<std::uint32_t>> transfers_by_device(const TaskGraph& graph,
+                                                            const Timeline& timeline,
+                                                            const Memory& rules) {
+  std::vector<std::vector<std::uint32_t>> transfers(timeline.devices());
+  if (rules.message == 0) return transfers;
+  for (std::size_t index = timeline.lane_begin.back(); index < timeline.spans.size(); ++index) {
+    const Op& send = timeline.spans[index].op;
+    if (!is_send(send.kind)) continue;
+    for (const Device device : {graph.problem().device(send), receiver(graph.problem(), send)}) {
+      transfers[static_cast<std::size_t>(device.value)].push_back(
+          static_cast<std::uint32_t>(index));
+    }
+  }
+  return transfers;
+}
+
+/// When the op starts that needs what the transfer brings.
+Ticks needed_at(const TaskGraph& graph, const Timeline& timeline, const Op& send) {
+  const bool is_forward = send.kind == OpKind::send_forward;
+  const TaskId consumer =
+      graph.find(is_forward ? Role::forward : Role::gradient,
+                 Stage{send.stage.value + (is_forward ? 1 : -1)}, send.microbatch);
+  return timeline.spans[consumer].start;
+}
+
+std::vector<Change> message_changes(const TaskGraph& graph, const Timeline& timeline, Device device,
+                                    const std::vector<std::uint32_t>& transfers,
+                                    std::int64_t message) {
+  std::vector<Change> changes;
+  changes.reserve(2 * transfers.size());
+  for (const std::uint32_t index : transfers) {
+    const Span& span = timeline.spans[index];
+    const bool sends = graph.problem().device(span.op) == device;
+    const Ticks until = sends ? span.end : needed_at(graph, timeline, span.op);
+    const bool at_once = span.start == until;
+    changes.push_back({.time = span.start,
+                       .phase = at_once ? Phase::passing : Phase::take,
+                       .op = span.op,
+                       .delta = message});
+    changes.push_back({.time = until,
+                       .phase = at_once ? Phase::passing : Phase::release,
+                       .op = span.op,
+                       .delta = -message});
+  }
+  return changes;
+}
+
+void follow_lane(const StageRules& rules, const Span* begin, const Span* end,
+                 DeviceMemory& memory) {
+  for (const Span* span = begin; span != end; ++span) {
+    std::int64_t taken = rules.taken_at_start(span->op);
+    std::int64_t released = rules.released_at_end(span->op);
+    if (span->overlapped) {
+      taken += rules.taken_at_start(*span->overlapped);
+      released += rules.released_at_end(*span->overlapped);
+    }
+    memory.add_step_change(
+        {.time = span->start, .phase = Phase::step, .op = span->op, .delta = taken});
+    memory.add_step_change({.time = span->end,
+                            .phase = span->end == span->start ? Phase::step : Phase::release,
+                            .op = span->overlapped.value_or(span->op),
+                            .delta = -released});
+  }
+}
+
+}  // namespace
+
+Memory memory_rules(const Problem& problem) {
+  if (!problem.memory.stages.empty()) return problem.memory;
+  // A device has stages / devices stages on average: activation / units_per_microbatch is the
+  // inverse of that, in lowest terms but for the 2 that halves it.
+  const std::int64_t common = std::gcd(problem.stages(), problem.devices);
+  const StageMemory stage = {.activation = 2 * (problem.devices / common),
+                             .kept_for_weight = problem.devices / common};
+  Memory rules;
+  rules.units_per_microbatch = 2 * (problem.stages() / common);
+  rules.stages.assign(static_cast<std::size_t>(problem.stages()), stage);
+  if (problem.memory_limit) {
+    std::int64_t limit = 0;
+    // A limit beyond int64 is none.
+    if (!__builtin_mul_overflow(*problem.memory_limit, rules.units_per_microbatch, &limit)) {
+      rules.limit = limit;
+    }
+  }
+  return rules;
+}
+
+std::vector<std::int64_t> resident_memory(const Problem& problem) {
+  std::vector<std::int64_t> resident(static_cast<std::size_t>(problem.devices));
+  if (problem.memory.stages.empty()) return resident;
+  for (const std::vector<Device>& flow : problem.placement.device_of) {
+    for (std::size_t stage = 0; stage < flow.size(); ++stage) {
+      std::int64_t& sum = resident[static_cast<std::size_t>(flow[stage].value)];
+      sum = add(sum, problem.memory.stages[stage].resident, flow[stage]);
+    }
+  }
+  return resident;
+}
+
+void follow_memory(const TaskGraph& graph, const Timeline& timeline, const MemoryVisitor& visit) {
+  const Problem& problem = graph.problem();
+  const Memory rules = memory_rules(problem);
+  const std::vector<std::int64_t> resident = resident_memory(problem);
+  const auto transfers = transfers_by_device(graph, timeline, rules);
+  const StageRules stage_rules(problem, rules);
+  for (std::size_t index = 0; index < timeline.devices(); ++index) {
+    const Device device{index};
+    DeviceMemory memory(device, resident[index],
+                        message_changes(graph, timeline, device, transfers[index], rules.message),
+                        visit);
+    follow_lane(stage_rules, timeline.begin(index), timeline.end(index), memory);
+    memory.finish();
+  }
+}
+
+std::vector<std::vector<MemoryPoint>> memory_profile(const TaskGraph& graph,
+                                                     const Timeline& timeline) {
+  std::vector<std::vector<MemoryPoint>> profile;
+  profile.reserve(timeline.devices());
+  for (const std::int64_t resident : resident_memory(graph.problem())) {
+    profile.push_back({{.time = Ticks{0}, .amount = resident}});
+  }
+  follow_memory(graph, timeline, [&](Device device, const MemoryChange& change) {
+    profile[static_cast<std::size_t>(device.value)].push_back(
+        {.time = change.time, .amount = change.amount});
+  });
+  return profile;
+}
+
+std::vector<std::int64_t> peak_memory(const TaskGraph& graph, const Timeline& timeline) {
+  std::vector<std::int64_t> peaks = resident_memory(graph.problem());
+  follow_memory(graph, timeline, [&](Device device, const MemoryChange& change) {
+    std::int64_t& peak = peaks[static_cast<std::size_t>(device.value)];
+    peak = std::max(peak, change.amount);
+  });
+  return peaks;
+}
+
+std::optional<MemoryExcess> find_over_limit(const TaskGraph& graph, const Timeline& timeline) {
+  std::optional<MemoryExcess> first;
+  const std::optional<std::int64_t> limit = memory_rules(graph.problem()).limit;
+  if (!limit) return first;
+  const std::vector<std::int64_t> resident = resident_memory(graph.problem());
+  for (std::size_t device = 0; device < resident.size(); ++device) {
+    if (resident[device] <= *limit) continue;
+    return MemoryExcess{.device = Device{device},
+                        .time = Ticks{0},
+                        .op = std::nullopt,
+                        .amount = resident[device],
+                        .limit = *limit};
+  }
+  follow_memory(graph, timeline, [&](Device device, const MemoryChange& change) {
+    if (change.amount <= *limit || (first && change.time >= first->time)) return;
+    first = {.device = device,
+             .time = change.time,
+             .op = change.op,
+             .amount = change.amount,
+             .limit = *limit};
+  });
+  return first;
+}
+
+std::string sentence(const MemoryExcess& excess, const Problem& problem, TimeUnit unit) {
+  const Memory rules = memory_rules(problem);
+  std::string what = "of parameters and optimizer state";
+  if (excess.op) {
+    const bool stage_is_known = problem.stages() == problem.devices;
+    what = fmt::format("when {} starts at {} {}",
+                       stage_is_known ? short_name(*excess.op) : token(*excess.op),
+                       format_time(excess.time, unit), name(unit));
+  }
+  return fmt::format("device {} holds {} {}, over the limit of {}", excess.device.value,
+                     format_amount(rules, excess.amount), what,
+                     rules.in_bytes ? format_bytes(excess.limit)
+                                    : format_ratio(microbatches(rules, excess.limit)));
+}
+
+Ratio microbatches(const Memory& rules, std::int64_t amount) {
+  PIPESIM_CHECK(!rules.in_bytes);
+  return {amount, rules.units_per_microbatch};
+}
+
+std::string format_amount(const Memory& rules, std::int64_t amount) {
+  if (rules.in_bytes) return format_bytes(amount);
+  const Ratio ratio = microbatches(rules, amount);
+  return fmt::format("{} {}", format_ratio(ratio),
+                     ratio == Ratio{1, 1} ? "microbatch" : "microbatches");
+}
+
+std::string format_bytes(std::int64_t bytes) {
+  PIPESIM_CHECK(bytes >= 0);
+  constexpr std::array<std::string_view, 7> kUnits = {"B",   "KiB", "MiB", "GiB",
+                                                      "TiB", "PiB", "EiB"};
+  constexpr int kShort = 6;
+  constexpr int kRounded = 4;
+  constexpr int kExact = 80;  // n / 2^60 has at most 60 decimals and 19 digits before them
+  std::size_t unit = 0;
+  while (unit + 1 < kUnits.size() && bytes >> (10 * (unit + 1)) > 0) ++unit;
+  const Ratio ratio = {bytes, Int128{1} << (10 * unit)};
+  std::string text = format_ratio(ratio, kShort);
+  if (text != format_ratio(ratio, kExact)) text = format_ratio(ratio, kRounded);
+  return fmt::format("{} {}", text, kUnits[unit]);
+}
+
+}  // namespace pipesim

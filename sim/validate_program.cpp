@@ -1,0 +1,135 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bitset>
+#include <cstdint>
+#include <vector>
+
+#include "sim/error.hpp"
+#include "sim/program.hpp"
+
+namespace pipesim {
+
+namespace {
+
+[[noreturn]] void fail(std::string what, std::string allowed) {
+  throw Error(
+      Fault{.pointer = "/schedule", .what = std::move(what), .allowed = std::move(allowed)});
+}
+
+/// Which kinds have been seen of each stage and microbatch.
+class SeenOps {
+ public:
+  explicit SeenOps(const Problem& problem)
+      : problem_(problem),
+        seen_(static_cast<std::size_t>(problem.stages()) *
+              static_cast<std::size_t>(problem.microbatches)) {}
+
+  void add(const Op& op, std::size_t device) {
+    require_exists(op, device);
+    auto& kinds = seen_[index(op.stage.value, op.microbatch.value)];
+    const auto kind = static_cast<std::size_t>(op.kind);
+    if (kinds[kind]) {
+      fail(fmt::format("{} stands twice on device {}", token(op), device), "each op once");
+    }
+    kinds[kind] = true;
+  }
+
+  void require_complete() const {
+    for (int stage = 0; stage < problem_.stages(); ++stage) {
+      for (int microbatch = 0; microbatch < problem_.microbatches; ++microbatch) {
+        require_complete(Stage{stage}, Microbatch{microbatch});
+      }
+    }
+  }
+
+ private:
+  std::size_t index(int stage, int microbatch) const {
+    return static_cast<std::size_t>(stage) * static_cast<std::size_t>(problem_.microbatches) +
+           static_cast<std::size_t>(microbatch);
+  }
+
+  void require_exists(const Op& op, std::size_t device) const {
+    const bool exists = is_compute(op.kind) && op.stage >= Stage{} &&
+                        op.stage < Stage{problem_.stages()} && op.microbatch >= Microbatch{} &&
+                        op.microbatch < Microbatch{problem_.microbatches} &&
+                        (op.kind != OpKind::recompute || problem_.recomputes(op.stage));
+    if (!exists) {
+      fail(fmt::format("{} on device {} is not an op of this problem", token(op), device),
+           fmt::format("stages 0 to {}, microbatches 0 to {}", problem_.stages() - 1,
+                       problem_.microbatches - 1));
+    }
+    if (problem_.device(op) != Device{device}) {
+      fail(fmt::format("{} is on device {}", token(op), device),
+           fmt::format("stage {} is on device {}", op.stage.value, problem_.device(op).value));
+    }
+    const bool is_split = op.kind == OpKind::backward_input || op.kind == OpKind::backward_weight;
+    if (is_split && !problem_.costs[static_cast<std::size_t>(op.stage.value)].weight) {
+      throw Error(Fault{.pointer = "/t_w",
+                        .what = fmt::format("missing: {} splits the backward", token(op)),
+                        .allowed = "required: a time of at most t_b"});
+    }
+  }
+
+  void require_complete(Stage stage, Microbatch microbatch) const {
+    const auto& kinds = seen_[index(stage.value, microbatch.value)];
+    const auto has = [&](OpKind kind) { return kinds[static_cast<std::size_t>(kind)]; };
+    const auto require = [&](OpKind kind) {
+      if (has(kind)) return;
+      fail(fmt::format("{} is missing on device {}",
+                       token(Op{.kind = kind, .stage = stage, .microbatch = microbatch}),
+                       problem_.device(stage, microbatch).value),
+           "each op once");
+    };
+    const bool split = has(OpKind::backward_input) || has(OpKind::backward_weight);
+    require(OpKind::forward);
+    if (split && has(OpKind::backward)) {
+      fail(fmt::format("stage {} has a full and a split backward of microbatch {}", stage.value,
+                       microbatch.value),
+           "one of the two");
+    }
+    if (split) {
+      require(OpKind::backward_input);
+      require(OpKind::backward_weight);
+    } else {
+      require(OpKind::backward);
+    }
+    if (problem_.recomputes(stage)) require(OpKind::recompute);
+  }
+
+  const Problem& problem_;
+  std::vector<std::bitset<5>> seen_;
+};
+
+void require_pair(const Step& step, std::size_t device) {
+  const Op& gradient = step.overlapped.value_or(step.op);
+  const bool needs_forward =
+      gradient.stage == step.op.stage && gradient.microbatch == step.op.microbatch;
+  if (step.op.kind == OpKind::forward && role(gradient.kind) == Role::gradient && !needs_forward) {
+    return;
+  }
+  fail(fmt::format("{} on device {} overlaps what cannot", token(step), device),
+       "a forward and a backward or input gradient that does not need it");
+}
+
+}  // namespace
+
+void validate_program(const Problem& problem, const Program& program) {
+  if (program.lanes.size() != static_cast<std::size_t>(problem.devices)) {
+    fail(fmt::format("the program orders {} devices", program.lanes.size()),
+         fmt::format("one order for each of the {} devices", problem.devices));
+  }
+  SeenOps seen(problem);
+  for (std::size_t device = 0; device < program.lanes.size(); ++device) {
+    for (StepCursor cursor(program.lanes[device]); !cursor.done(); cursor.advance()) {
+      const Step step = cursor.step();
+      seen.add(step.op, device);
+      if (!step.overlapped) continue;
+      require_pair(step, device);
+      seen.add(*step.overlapped, device);
+    }
+  }
+  seen.require_complete();
+}
+
+}  // namespace pipesim

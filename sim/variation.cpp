@@ -1,0 +1,224 @@
+#include "sim/variation.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <boost/random/normal_distribution.hpp>
+#include <cmath>
+#include <cstddef>
+#include <exception>
+#include <future>
+#include <limits>
+#include <mutex>
+#include <numbers>
+#include <optional>
+#include <random>
+#include <string>
+
+#include "sim/engine.hpp"
+#include "sim/error.hpp"
+#include "sim/task_graph.hpp"
+
+namespace pipesim {
+
+namespace {
+
+void require(bool holds, const char* pointer, std::string what, std::string allowed) {
+  if (holds) return;
+  throw Error(Fault{.pointer = pointer, .what = std::move(what), .allowed = std::move(allowed)});
+}
+
+/// The mean of a normal with mean 1 and that standard deviation among its positive values.
+double mean_above_zero(double deviation) {
+  if (deviation == 0) return 1;
+  const double cut = 1 / deviation;
+  const double density = std::exp(-cut * cut / 2) / std::sqrt(2 * std::numbers::pi);
+  const double above = std::erfc(-cut / std::numbers::sqrt2) / 2;
+  return 1 + deviation * density / above;
+}
+
+/// Draws the factors of one trial.
+class Factors {
+ public:
+  Factors(const Jitter& jitter, std::uint64_t seed, std::uint64_t trial) : jitter_(jitter) {
+    std::seed_seq words = {low_word(seed), low_word(seed >> 32), low_word(trial),
+                           low_word(trial >> 32)};
+    random_.seed(words);
+    const double log_variance = std::log1p(jitter.cv * jitter.cv);
+    log_deviation_ = std::sqrt(log_variance);
+    log_mean_ = -log_variance / 2;
+    normal_mean_ = mean_above_zero(jitter.cv);
+  }
+
+  double draw() {
+    if (jitter_.kind == JitterKind::lognormal) {
+      return std::exp(log_mean_ + log_deviation_ * normal_(random_));
+    }
+    double factor = 0;
+    while (factor <= 0) factor = 1 + jitter_.cv * normal_(random_);
+    return factor / normal_mean_;
+  }
+
+ private:
+  static std::uint32_t low_word(std::uint64_t value) { return static_cast<std::uint32_t>(value); }
+
+  Jitter jitter_;
+  std::mt19937_64 random_;
+  boost::random::normal_distribution<double> normal_;
+  double log_deviation_ = 0;
+  double log_mean_ = 0;
+  double normal_mean_ = 1;
+};
+
+/// The product without the rounding of a double, which has fewer digits than Ticks.
+Ticks scaled(Ticks duration, double factor) {
+  constexpr int kDigits = std::numeric_limits<double>::digits;
+  constexpr int kBits = 126;
+  if (duration == Ticks{0}) return duration;
+  int exponent = 0;
+  const double fraction = std::frexp(factor, &exponent);
+  const Int128 product =
+      Int128{duration.count} * static_cast<std::int64_t>(std::ldexp(fraction, kDigits));
+  const int shift = kDigits - exponent;  // the factor is 2^-shift times an integer
+  if (shift >= kBits) return Ticks{1};
+  Int128 result = 0;
+  if (shift > 0) {
+    result = (product + (Int128{1} << (shift - 1))) >> shift;
+  } else if (-shift >= 63) {
+    throw_time_overflow();
+  } else {
+    const Int128 most = std::numeric_limits<std::int64_t>::max();
+    if (product > most >> -shift) throw_time_overflow();
+    result = product << -shift;
+  }
+  if (result > std::numeric_limits<std::int64_t>::max()) throw_time_overflow();
+  return Ticks{std::max(std::int64_t{1}, static_cast<std::int64_t>(result))};
+}
+
+/// Whether the stage has ops of the kind at all, and so a cost for them.
+bool has_cost(const Problem& problem, OpKind kind, Stage stage) {
+  if (!problem.durations.empty()) return true;
+  switch (kind) {
+    case OpKind::backward_input:
+    case OpKind::backward_weight:
+      return problem.costs[static_cast<std::size_t>(stage.value)].weight.has_value();
+    case OpKind::recompute:
+      return problem.recomputes(stage);
+    default:
+      return true;
+  }
+}
+
+/// Hands out the trials to the workers and keeps the first failure.
+class Trials {
+ public:
+  Trials(const Problem& problem, const Program& program, const TrialOptions& options)
+      : problem_(problem),
+        program_(program),
+        options_(options),
+        totals_(static_cast<std::size_t>(options.trials)) {}
+
+  // Trials are handed out in order, so those before one that fails are all run to their end.
+  void work() {
+    while (!failed_) {
+      const std::int64_t trial = next_++;
+      if (trial >= options_.trials) return;
+      try {
+        const TaskGraph graph(jittered(problem_, options_.jitter, options_.seed, trial), program_);
+        totals_[static_cast<std::size_t>(trial)] = total_time(simulate(graph));
+      } catch (...) {
+        keep(std::current_exception(), trial);
+      }
+    }
+  }
+
+  std::vector<Ticks> totals() {
+    if (failure_) std::rethrow_exception(failure_);
+    return std::move(totals_);
+  }
+
+ private:
+  void keep(std::exception_ptr failure, std::int64_t trial) {
+    const std::lock_guard lock(mutex_);
+    if (!failure_ || trial < failed_trial_) {
+      failure_ = std::move(failure);
+      failed_trial_ = trial;
+    }
+    failed_ = true;
+  }
+
+  const Problem& problem_;
+  const Program& program_;
+  const TrialOptions& options_;
+  std::vector<Ticks> totals_;  // by trial; every trial writes its own
+  std::atomic<std::int64_t> next_ = 0;
+  std::atomic<bool> failed_ = false;
+  std::mutex mutex_;
+  std::exception_ptr failure_;
+  std::int64_t failed_trial_ = 0;
+};
+
+}  // namespace
+
+Problem jittered(const Problem& problem, const Jitter& jitter, std::uint64_t seed,
+                 std::int64_t trial) {
+  require(jitter.cv >= 0 && jitter.cv <= kMostVariation, "/variation/jitter/cv",
+          fmt::format("a coefficient of variation of {}", jitter.cv),
+          fmt::format("0 to {}", kMostVariation));
+  Factors factors(jitter, seed, static_cast<std::uint64_t>(trial));
+  Problem varied = problem;
+  varied.durations.clear();
+  varied.durations.reserve(5 * static_cast<std::size_t>(problem.stages()) *
+                           static_cast<std::size_t>(problem.microbatches));
+  for (const OpKind kind : {OpKind::forward, OpKind::backward, OpKind::backward_input,
+                            OpKind::backward_weight, OpKind::recompute}) {
+    for (int stage = 0; stage < problem.stages(); ++stage) {
+      const bool costs = has_cost(problem, kind, Stage{stage});
+      for (int microbatch = 0; microbatch < problem.microbatches; ++microbatch) {
+        const Op op = {.kind = kind, .stage = Stage{stage}, .microbatch = Microbatch{microbatch}};
+        varied.durations.push_back(costs ? scaled(problem.duration(op), factors.draw()) : Ticks{0});
+      }
+    }
+  }
+  return varied;
+}
+
+std::vector<Ticks> run_trials(const Problem& problem, const Program& program,
+                              const TrialOptions& options) {
+  require(options.trials >= 1, "/variation/trials", fmt::format("{} trials", options.trials),
+          "at least 1");
+  require(options.jobs >= 1, "", fmt::format("{} jobs", options.jobs), "at least 1");
+  validate_problem(problem);
+  validate_program(problem, program);
+  Trials trials(problem, program, options);
+  std::vector<std::future<void>> others;
+  const std::int64_t workers = std::min<std::int64_t>(options.jobs, options.trials);
+  others.reserve(static_cast<std::size_t>(workers));
+  for (std::int64_t worker = 1; worker < workers; ++worker) {
+    others.push_back(std::async(std::launch::async, [&] { trials.work(); }));
+  }
+  trials.work();
+  for (const std::future<void>& other : others) other.wait();
+  return trials.totals();
+}
+
+TrialSummary summary(std::vector<Ticks> totals) {
+  PIPESIM_CHECK(!totals.empty());
+  std::sort(totals.begin(), totals.end());
+  const auto percentile = [&](std::size_t percent) {
+    const std::size_t rank = (totals.size() * percent + 99) / 100;
+    return totals[rank - 1];
+  };
+  Int128 sum = 0;
+  for (const Ticks total : totals) sum += total.count;
+  return {.mean = {sum, static_cast<Int128>(totals.size())},
+          .median = percentile(50),
+          .p5 = percentile(5),
+          .p95 = percentile(95),
+          .p99 = percentile(99),
+          .min = totals.front(),
+          .max = totals.back()};
+}
+
+}  // namespace pipesim
