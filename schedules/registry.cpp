@@ -24,6 +24,13 @@ const Schedule* find_schedule(const Registry& registry, std::string_view name) {
   return found == registry.end() ? nullptr : *found;
 }
 
+bool needs_order(const Schedule& schedule) {
+  const std::vector<ParameterSpec>& parameters = schedule.info.parameters;
+  return std::any_of(parameters.begin(), parameters.end(), [](const ParameterSpec& parameter) {
+    return parameter.type == ParameterType::orders;
+  });
+}
+
 std::vector<ScheduleSignature> signatures(const Registry& registry) {
   std::vector<ScheduleSignature> result;
   for (const Schedule* schedule : registry) {
@@ -34,7 +41,7 @@ std::vector<ScheduleSignature> signatures(const Registry& registry) {
 }
 
 Placement place(const Schedule& schedule, int devices, const Parameters& parameters) {
-  return schedule.place ? schedule.place(devices, parameters) : one_stage_per_device(devices);
+  return schedule.place ? schedule.place(devices, parameters) : loop_placement(devices, 1);
 }
 
 Plan plan(const Schedule& schedule, const Problem& problem, const Parameters& parameters) {
@@ -43,7 +50,7 @@ Plan plan(const Schedule& schedule, const Problem& problem, const Parameters& pa
 
 Program build(const Schedule& schedule, const Problem& problem, const Parameters& parameters) {
   if (schedule.check) schedule.check(problem, parameters);
-  Program program = schedule.build(problem, parameters);
+  Program program = with_recompute(problem, schedule.build(problem, parameters));
   validate_program(problem, program);
   return program;
 }

@@ -49,13 +49,16 @@ Registry builtin_schedules();
 /// The schedule of that name, or null.
 const Schedule* find_schedule(const Registry& registry, std::string_view name);
 
+/// Whether the order must be given: there is no rule that makes it from a problem.
+bool needs_order(const Schedule& schedule);
+
 /// What a config reader must know of each schedule.
 std::vector<ScheduleSignature> signatures(const Registry& registry);
 
 /// A schedule's functions with their defaults.
 Placement place(const Schedule& schedule, int devices, const Parameters& parameters);
 Plan plan(const Schedule& schedule, const Problem& problem, const Parameters& parameters);
-/// check(), then build(), then validate_program().
+/// check(), then build(), the recomputations put in, then validate_program().
 Program build(const Schedule& schedule, const Problem& problem, const Parameters& parameters);
 
 }  // namespace pipesim
