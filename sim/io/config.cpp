@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "sim/io/config_costs.hpp"
 #include "sim/io/config_overrides.hpp"
 #include "sim/io/config_reader.hpp"
 #include "sim/io/json_text.hpp"
@@ -51,7 +52,15 @@ LoadedConfig read_config(const std::optional<ConfigText>& file, std::span<const 
   apply_overrides(*tree, root, overrides, faults);
   RunConfig config = interpret_config(*tree, root, schedules, faults);
   faults.throw_if_any();
-  return {.config = std::move(config), .places = ConfigPlaces(tree, root)};
+  ConfigPlaces places(tree, root);
+  if (!config.costs.file.empty()) {
+    try {
+      config.costs = read_cost_table(config.costs.file, config.time_unit);
+    } catch (const Error& error) {
+      throw places.located(error);
+    }
+  }
+  return {.config = std::move(config), .places = std::move(places)};
 }
 
 ConfigPlaces::ConfigPlaces(std::shared_ptr<const JsonTree> tree, std::uint32_t root)

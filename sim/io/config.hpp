@@ -3,6 +3,8 @@
 // once.
 #pragma once
 
+#include <fmt/core.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -12,20 +14,13 @@
 #include <vector>
 
 #include "sim/error.hpp"
+#include "sim/io/config_sections.hpp"
 #include "sim/parameters.hpp"
 #include "sim/problem.hpp"
 #include "sim/types.hpp"
 #include "sim/units.hpp"
 
 namespace pipesim {
-
-/// The value of t_f or t_b as given: one for all, or a list.
-struct TimeSpec {
-  std::vector<Ticks> values;
-  bool is_list = false;  ///< false: values holds exactly one, valid for every device
-
-  friend bool operator==(const TimeSpec&, const TimeSpec&) = default;
-};
 
 enum class OutputFormat { table, json, csv };
 
@@ -47,10 +42,21 @@ struct RunConfig {
   std::int32_t m = 0;  ///< microbatches
   TimeUnit time_unit = TimeUnit::ms;
   std::string schedule;
-  Parameters parameters;  ///< of the schedule
-  TimeSpec t_f;
-  TimeSpec t_b;
-  std::optional<std::int64_t> memory_limit;  ///< microbatches a device
+  Parameters parameters;  ///< of the schedule, its placement among them
+  TimeSpec t_f;           ///< no value where costs are given
+  TimeSpec t_b;           ///< no value where costs are given
+  std::optional<TimeSpec> t_w{};
+  std::optional<TimeSpec> t_fb{};
+  std::optional<TimeSpec> t_r{};
+  ExtraCosts first{};  ///< on top of stage 0's
+  ExtraCosts last{};   ///< on top of stage S-1's
+  CostTable costs{};
+  P2pConfig p2p{};
+  std::optional<MemoryLimit> memory_limit{};
+  MemoryConfig memory{};
+  RecomputeConfig recompute{};
+  IterationsConfig iterations{};
+  VariationConfig variation{};
   OutputConfig output;
 
   friend bool operator==(const RunConfig&, const RunConfig&) = default;
@@ -103,8 +109,9 @@ struct ConfigText {
 
 /// Reads a config. `file` may be absent: then the overrides must give every required key.
 /// Overrides are applied in order, after `schedule` is normalised to an object; a `schedule`
-/// override replaces it wholly. Throws Error (bad input) with every fault of the document, in the
-/// order of their places; a lexical fault ends the list.
+/// override replaces it wholly. A costs file is read relative to the working directory, once the
+/// document is good. Throws Error (bad input) with every fault of the document, in the order of
+/// their places; a lexical fault ends the list.
 LoadedConfig read_config(const std::optional<ConfigText>& file, std::span<const Override> overrides,
                          std::span<const ScheduleSignature> schedules);
 
@@ -112,9 +119,10 @@ LoadedConfig read_config(const std::optional<ConfigText>& file, std::span<const 
 /// a text that is JSON or has no comma is returned as it is.
 std::string list_to_json(std::string_view text);
 
-/// The problem of a run with one stage on each device or another placement: t_f and t_b given as
-/// one value, or one per device, are split evenly over a device's stages, the remainder ticks to
-/// the first ones; one per stage is taken as it is. Throws Error (bad input).
+/// The problem of a run with one stage on each device or another placement: what is given as one
+/// value, or one per device, is split evenly over a device's stages, the remainder to the first
+/// ones; one per stage is taken as it is. Steps without a flush between them become one long step.
+/// Throws Error (bad input), also for what the reader could not judge without the placement.
 Problem make_problem(const RunConfig& config, const Placement& placement);
 
 /// The config as it was understood, as one line of JSON with exact times and every default that
@@ -125,3 +133,11 @@ std::string resolved_json(const RunConfig& config);
 std::string config_hash(const RunConfig& config);
 
 }  // namespace pipesim
+
+/// "4" or "80GiB".
+template <>
+struct fmt::formatter<pipesim::MemoryLimit> : fmt::formatter<std::string_view> {
+  auto format(const pipesim::MemoryLimit& limit, format_context& context) const {
+    return fmt::format_to(context.out(), "{}", pipesim::to_text(limit));
+  }
+};

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <limits>
 
+#include "sim/io/config_section_readers.hpp"
 #include "sim/io/config_values.hpp"
 
 namespace pipesim {
@@ -14,12 +16,13 @@ namespace {
 
 constexpr IntegerRange kDevices = {1, 1 << 20};
 constexpr IntegerRange kMicrobatches = {1, std::numeric_limits<std::int32_t>::max()};
-constexpr IntegerRange kMemoryLimit = kMicrobatches;
 constexpr IntegerRange kSchemaVersion = kMicrobatches;
 
-const std::vector<std::string> kKeys = {
-    "schema_version", "p", "m", "time_unit", "schedule", "t_f", "t_b", "memory", "output"};
-const std::vector<std::string> kMemoryKeys = {"limit"};
+const std::vector<std::string> kKeys = {"schema_version", "p",          "m",         "time_unit",
+                                        "schedule",       "t_f",        "t_b",       "t_w",
+                                        "t_fb",           "t_r",        "first",     "last",
+                                        "costs",          "placement",  "p2p",       "memory",
+                                        "recompute",      "iterations", "variation", "output"};
 const std::vector<std::string> kOutputKeys = {"format", "file", "trace", "timeline"};
 
 constexpr std::array kTimeUnits = {TimeUnit::s, TimeUnit::ms, TimeUnit::us, TimeUnit::ns,
@@ -51,9 +54,13 @@ class ConfigReader {
     }
     read_time_unit(root);
     read_schedule(root);
-    read_times(root, "t_f", config_.t_f);
-    read_times(root, "t_b", config_.t_b);
-    read_memory(root);
+    const SectionContext context = {values_, unit_};
+    read_costs(context, root, config_);
+    read_p2p(context, root, config_.p2p);
+    read_memory(context, root, config_);
+    read_recompute(context, root, config_.recompute);
+    read_iterations(context, root, config_.iterations);
+    read_variation(context, root, config_);
     read_output(root);
     return std::move(config_);
   }
@@ -71,9 +78,7 @@ class ConfigReader {
   void read_p(const ConfigValue& root) {
     const auto value = values_.require(root, "p", "an integer of at least 1");
     if (!value) return;
-    const auto p = values_.integer(*value, kDevices);
-    p_is_known_ = p.has_value();
-    config_.p = static_cast<std::int32_t>(p.value_or(0));
+    config_.p = static_cast<std::int32_t>(values_.integer(*value, kDevices).value_or(0));
   }
 
   void read_time_unit(const ConfigValue& root) {
@@ -107,10 +112,15 @@ class ConfigReader {
     if (!chosen) return;
     config_.schedule = known[*chosen];
     read_parameters(*schedule, schedules_[*chosen]);
+    read_placement_key(root, schedules_[*chosen]);
   }
 
   void read_parameters(const ConfigValue& schedule, const ScheduleSignature& signature) {
-    const std::vector<std::string> known = names(signature.parameters);
+    // A placement is a key beside the schedule, not in it.
+    std::vector<ParameterSpec> own;
+    std::copy_if(signature.parameters.begin(), signature.parameters.end(), std::back_inserter(own),
+                 [](const ParameterSpec& spec) { return spec.type != ParameterType::placement; });
+    const std::vector<std::string> known = names(own);
     const JsonTree& tree = values_.tree();
     for (const JsonTree::Id id : tree.children(schedule.id)) {
       const std::string_view key = tree.key(id);
@@ -124,8 +134,7 @@ class ConfigReader {
                                   : fmt::format("its parameters: {}", fmt::join(known, ", ")),
                               nearest_name(key, known));
       } else {
-        read_parameter(value,
-                       signature.parameters[static_cast<std::size_t>(found - known.begin())]);
+        read_parameter(value, own[static_cast<std::size_t>(found - known.begin())]);
       }
     }
   }
@@ -142,36 +151,33 @@ class ConfigReader {
           config_.parameters[spec.name] = std::move(*text);
         }
         return;
+      case ParameterType::orders:
+        config_.parameters[spec.name] = read_orders(values_, value);
+        return;
+      case ParameterType::placement:
+        return;
     }
   }
 
-  void read_times(const ConfigValue& root, std::string_view key, TimeSpec& times) {
-    const auto value = values_.require(root, key, kTimeAllowed);
+  void read_placement_key(const ConfigValue& root, const ScheduleSignature& signature) {
+    const auto value = values_.find(root, "placement");
     if (!value) return;
-    const JsonTree& tree = values_.tree();
-    times.is_list = tree.kind(value->id) == JsonKind::array;
-    if (!times.is_list) {
-      times.values.push_back(values_.time(*value, unit_).value_or(Ticks{0}));
+    const auto takes_one = [](const ScheduleSignature& schedule) {
+      return std::any_of(
+          schedule.parameters.begin(), schedule.parameters.end(),
+          [](const ParameterSpec& spec) { return spec.type == ParameterType::placement; });
+    };
+    if (!takes_one(signature)) {
+      std::vector<std::string> others;
+      for (const ScheduleSignature& schedule : schedules_) {
+        if (takes_one(schedule)) others.push_back(schedule.name);
+      }
+      values_.add_fault(*value, fmt::format("{} has a placement of its own", signature.name),
+                        fmt::format("only with the schedule {}", fmt::join(others, ", ")));
       return;
     }
-    const auto elements = tree.children(value->id);
-    if (p_is_known_ && elements.size() != static_cast<std::size_t>(config_.p)) {
-      values_.add_fault(*value, fmt::format("array of {}", elements.size()),
-                        fmt::format("an array of p = {} values, or one value for all", config_.p));
-    }
-    for (std::size_t i = 0; i < elements.size(); ++i) {
-      const ConfigValue element = {elements[i], fmt::format("{}/{}", value->pointer, i)};
-      times.values.push_back(values_.time(element, unit_).value_or(Ticks{0}));
-    }
-  }
-
-  void read_memory(const ConfigValue& root) {
-    const auto given = values_.find(root, "memory");
-    if (!given) return;
-    const auto memory = values_.object(*given, kMemoryKeys);
-    if (!memory) return;
-    if (const auto limit = values_.find(*memory, "limit")) {
-      config_.memory_limit = values_.integer(*limit, kMemoryLimit);
+    if (auto placement = read_placement(values_, *value)) {
+      config_.parameters["placement"] = std::move(*placement);
     }
   }
 
@@ -204,7 +210,6 @@ class ConfigReader {
   ConfigValues values_;
   std::span<const ScheduleSignature> schedules_;
   RunConfig config_{};
-  bool p_is_known_ = false;
   std::optional<TimeUnit> unit_ = TimeUnit::ms;  // none: given, but unknown
 };
 

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include <array>
+
 #include "sim/io/config.hpp"
 #include "sim/io/json_text.hpp"
 
@@ -8,90 +10,241 @@ namespace pipesim {
 
 namespace {
 
-std::size_t index(Device device) { return static_cast<std::size_t>(device.value); }
+// In the order of TransferMode and RecvPosting.
+constexpr std::array<std::string_view, 4> kModes = {"free", "async", "single_stream", "rendezvous"};
+constexpr std::array<std::string_view, 2> kPostings = {"eager", "just_in_time"};
 
-/// Splits each device's time evenly over its stages, in whole ticks.
-std::vector<Ticks> split(const std::vector<Ticks>& time_of_device,
-                         const std::vector<Device>& device_of_stage) {
-  std::vector<std::int64_t> stages_on(time_of_device.size());
-  for (const Device device : device_of_stage) ++stages_on[index(device)];
-  std::vector<std::int64_t> stages_seen(time_of_device.size());
-  std::vector<Ticks> time_of_stage;
-  time_of_stage.reserve(device_of_stage.size());
-  for (const Device device : device_of_stage) {
-    const std::int64_t total = time_of_device[index(device)].count;
-    const std::int64_t parts = stages_on[index(device)];
-    const bool takes_remainder = stages_seen[index(device)]++ < total % parts;
-    time_of_stage.emplace_back(total / parts + (takes_remainder ? 1 : 0));
+/// A JSON object as it grows.
+class Object {
+ public:
+  void add(std::string_view key, std::string_view json) {
+    members_ += fmt::format("{}\"{}\": {}", members_.empty() ? "" : ", ", key, json);
   }
-  return time_of_stage;
-}
+  bool empty() const { return members_.empty(); }
+  const std::string& members() const { return members_; }
+  std::string json() const { return fmt::format("{{{}}}", members_); }
 
-std::vector<Ticks> per_stage(const TimeSpec& times, const std::string& pointer, std::int32_t p,
-                             const std::vector<Device>& device_of_stage) {
-  const auto devices = static_cast<std::size_t>(p);
-  const std::size_t stages = device_of_stage.size();
-  if (!times.is_list) {
-    return split(std::vector<Ticks>(devices, times.values.front()), device_of_stage);
-  }
-  if (times.values.size() == stages) return times.values;
-  if (times.values.size() == devices) return split(times.values, device_of_stage);
-  throw Error(
-      Fault{.pointer = pointer,
-            .what = fmt::format("array of {}", times.values.size()),
-            .allowed = fmt::format("an array of p = {} or of {} values, one for each stage, "
-                                   "or one value for all",
-                                   p, stages)});
-}
+ private:
+  std::string members_;
+};
 
-std::string time_json(const TimeSpec& times, TimeUnit unit) {
-  if (!times.is_list) return format_time(times.values.front(), unit);
+template <class List, class Write>
+std::string array_json(const List& list, Write write) {
   std::string text;
-  for (const Ticks time : times.values) {
-    text += (text.empty() ? "" : ", ") + format_time(time, unit);
-  }
-  return "[" + text + "]";
+  for (const auto& value : list)
+    text += fmt::format("{}{}", text.empty() ? "" : ", ", write(value));
+  return fmt::format("[{}]", text);
 }
 
-std::string schedule_json(const RunConfig& config) {
-  std::string text = "{\"name\": " + json_string(config.schedule);
-  for (const auto& [name, value] : config.parameters) {
-    const auto* number = std::get_if<std::int64_t>(&value);
-    text += fmt::format(
-        ", {}: {}", json_string(name),
-        number != nullptr ? std::to_string(*number) : json_string(std::get<std::string>(value)));
-  }
-  return text + "}";
+template <class Value, class Write>
+std::string spread_json(const Spread<Value>& spread, Write write) {
+  return spread.is_list ? array_json(spread.values, write) : write(spread.values.front());
 }
 
-/// The members of the resolved config that say what is simulated.
-std::string simulated_members(const RunConfig& config) {
-  std::string text = fmt::format(
-      R"("schema_version": 1, "p": {}, "m": {}, "time_unit": "{}", "t_f": {}, "t_b": {}, "schedule": {})",
-      config.p, config.m, name(config.time_unit), time_json(config.t_f, config.time_unit),
-      time_json(config.t_b, config.time_unit), schedule_json(config));
-  if (config.memory_limit) {
-    text += fmt::format(R"(, "memory": {{"limit": {}}})", *config.memory_limit);
-  }
-  return text;
+std::string bytes_json(std::int64_t bytes) { return fmt::format("\"{}\"", bytes_text(bytes)); }
+
+std::string lane_json(const std::vector<Step>& lane) {
+  std::string text;
+  for (const Step& step : lane) text += fmt::format("{}{}", text.empty() ? "" : " ", token(step));
+  return json_string(text);
 }
+
+struct ParameterWriter {
+  std::string operator()(std::int64_t number) const { return std::to_string(number); }
+  std::string operator()(const std::string& text) const { return json_string(text); }
+  std::string operator()(const StepOrders& orders) const { return array_json(orders, lane_json); }
+  std::string operator()(const StageDevices& devices) const {
+    return array_json(devices, [](Device device) { return std::to_string(device.value); });
+  }
+};
+
+/// The members of the resolved config that say what is simulated. A section of which only
+/// defaults hold is left out.
+class SimulatedMembers {
+ public:
+  explicit SimulatedMembers(const RunConfig& config) : config_(config) {}
+
+  std::string text() {
+    object_.add("schema_version", "1");
+    object_.add("p", std::to_string(config_.p));
+    object_.add("m", std::to_string(config_.m));
+    object_.add("time_unit", fmt::format("\"{}\"", name(config_.time_unit)));
+    add_costs();
+    add_schedule();
+    add_section("p2p", p2p());
+    add_section("memory", memory());
+    if (config_.recompute.all) object_.add("recompute", "true");
+    if (!config_.recompute.stages.empty()) {
+      object_.add("recompute", array_json(config_.recompute.stages, [](std::int32_t stage) {
+                    return std::to_string(stage);
+                  }));
+    }
+    add_section("iterations", iterations());
+    add_section("variation", variation());
+    return object_.members();
+  }
+
+ private:
+  std::string time(Ticks ticks) const { return format_time(ticks, config_.time_unit); }
+  std::string times(const TimeSpec& spec) const {
+    return spread_json(spec, [this](Ticks ticks) { return time(ticks); });
+  }
+
+  void add_section(std::string_view key, const Object& section) {
+    if (!section.empty()) object_.add(key, section.json());
+  }
+
+  void add_costs() {
+    const auto add = [this](std::string_view key, const std::optional<TimeSpec>& spec) {
+      if (spec) object_.add(key, times(*spec));
+    };
+    if (config_.costs.file.empty()) {
+      add("t_f", config_.t_f);
+      add("t_b", config_.t_b);
+      add("t_w", config_.t_w);
+    } else {
+      object_.add("costs", json_string(config_.costs.file));
+    }
+    add("t_fb", config_.t_fb);
+    add("t_r", config_.t_r);
+    add_section("first", extra(config_.first));
+    add_section("last", extra(config_.last));
+  }
+
+  Object extra(const ExtraCosts& costs) const {
+    Object object;
+    if (costs.forward != Ticks{}) object.add("t_f", time(costs.forward));
+    if (costs.backward != Ticks{}) object.add("t_b", time(costs.backward));
+    if (costs.weight != Ticks{}) object.add("t_w", time(costs.weight));
+    return object;
+  }
+
+  void add_schedule() {
+    std::string text = "{\"name\": " + json_string(config_.schedule);
+    std::optional<std::string> placement;
+    for (const auto& [name, value] : config_.parameters) {
+      std::string json = std::visit(ParameterWriter{}, value);
+      if (name == "placement") {
+        placement = std::move(json);
+      } else {
+        text += fmt::format(", {}: {}", json_string(name), json);
+      }
+    }
+    object_.add("schedule", text + "}");
+    if (placement) object_.add("placement", *placement);
+  }
+
+  Object hop(const HopConfig& config) const {
+    Object object;
+    if (config.latency != Ticks{}) object.add("latency", time(config.latency));
+    if (config.bandwidth) object.add("bandwidth", quoted(to_text(*config.bandwidth)));
+    return object;
+  }
+
+  static std::string quoted(std::string_view text) { return fmt::format("\"{}\"", text); }
+
+  Object p2p() const {
+    const P2pConfig& config = config_.p2p;
+    Object object;
+    if (config == P2pConfig{}) return object;
+    object.add("mode", quoted(kModes[static_cast<std::size_t>(config.mode)]));
+    if (config.mode == TransferMode::single_stream || config.mode == TransferMode::rendezvous) {
+      object.add("recv_posting", quoted(kPostings[static_cast<std::size_t>(config.recv_posting)]));
+    }
+    if (!config.latencies.empty()) {
+      object.add("latency", array_json(config.latencies, [this](const std::vector<Ticks>& row) {
+                   return array_json(row, [this](Ticks ticks) { return time(ticks); });
+                 }));
+    } else if (config.hop.latency != Ticks{}) {
+      object.add("latency", time(config.hop.latency));
+    }
+    if (config.bytes > 0) object.add("bytes", bytes_json(config.bytes));
+    if (config.hop.bandwidth) object.add("bandwidth", quoted(to_text(*config.hop.bandwidth)));
+    if (config.devices_per_node) {
+      object.add("devices_per_node", std::to_string(*config.devices_per_node));
+    }
+    if (config.intra) object.add("intra", hop(*config.intra).json());
+    if (config.inter) object.add("inter", hop(*config.inter).json());
+    if (config.shared_link) {
+      object.add("shared_link", hop({.latency = {}, .bandwidth = config.shared_link}).json());
+    }
+    return object;
+  }
+
+  Object memory() const {
+    Object object;
+    if (config_.memory_limit) {
+      const std::string limit = to_text(*config_.memory_limit);
+      object.add("limit", config_.memory_limit->bytes ? quoted(limit) : limit);
+    }
+    const auto add = [&](std::string_view key, const std::optional<BytesSpec>& bytes) {
+      if (bytes) object.add(key, spread_json(*bytes, bytes_json));
+    };
+    add("activation", config_.memory.activation);
+    add("activation_w", config_.memory.activation_w);
+    add("parameters", config_.memory.parameters);
+    add("optimizer", config_.memory.optimizer);
+    return object;
+  }
+
+  Object iterations() const {
+    const IterationsConfig& config = config_.iterations;
+    Object object;
+    if (config == IterationsConfig{}) return object;
+    object.add("count", std::to_string(config.count));
+    object.add("flush", config.flush ? "true" : "false");
+    if (config.grad_sync) object.add("grad_sync", times(*config.grad_sync));
+    if (config.overlap_grad_sync) object.add("overlap_grad_sync", "true");
+    if (config.optimizer) object.add("optimizer", times(*config.optimizer));
+    if (config.barrier) object.add("barrier", "true");
+    return object;
+  }
+
+  std::string straggler(const StragglerConfig& config) const {
+    Object object;
+    object.add("device", std::to_string(config.device));
+    object.add("factor", to_text(config.factor));
+    object.add("from", time(config.from));
+    if (config.to) object.add("to", time(*config.to));
+    return object.json();
+  }
+
+  Object variation() const {
+    const VariationConfig& config = config_.variation;
+    Object object;
+    if (config == VariationConfig{}) return object;
+    if (!config.microbatch_scale.empty()) {
+      object.add("microbatch_scale",
+                 array_json(config.microbatch_scale, [](Decimal scale) { return to_text(scale); }));
+    }
+    if (config.launch_overhead != Ticks{}) {
+      object.add("launch_overhead", time(config.launch_overhead));
+    }
+    if (!config.stragglers.empty()) {
+      object.add("stragglers", array_json(config.stragglers, [this](const StragglerConfig& one) {
+                   return straggler(one);
+                 }));
+    }
+    if (config.jitter) {
+      object.add("jitter", fmt::format(R"({{"kind": "{}", "cv": {}}})", name(config.jitter->kind),
+                                       to_text(config.jitter->cv)));
+    }
+    object.add("seed", std::to_string(config.seed));
+    object.add("trials", std::to_string(config.trials));
+    return object;
+  }
+
+  const RunConfig& config_;
+  Object object_;
+};
+
+std::string simulated_members(const RunConfig& config) { return SimulatedMembers(config).text(); }
 
 }  // namespace
 
-Problem make_problem(const RunConfig& config, const Placement& placement) {
-  const std::vector<Device>& device_of_stage = placement.device_of.front();
-  const auto forward = per_stage(config.t_f, "/t_f", config.p, device_of_stage);
-  const auto backward = per_stage(config.t_b, "/t_b", config.p, device_of_stage);
-  Problem problem{.devices = config.p,
-                  .microbatches = config.m,
-                  .placement = placement,
-                  .costs = {},
-                  .memory_limit = config.memory_limit};
-  for (std::size_t stage = 0; stage < forward.size(); ++stage) {
-    problem.costs.push_back({.forward = forward[stage], .backward = backward[stage]});
-  }
-  validate_problem(problem);
-  return problem;
+std::string to_text(const MemoryLimit& limit) {
+  if (limit.bytes) return bytes_text(*limit.bytes);
+  return limit.microbatches ? to_text(*limit.microbatches) : "";
 }
 
 std::string resolved_json(const RunConfig& config) {

@@ -52,6 +52,7 @@ std::string alternatives(std::span<const std::string> names) {
 
 std::optional<ConfigValue> ConfigValues::find(const ConfigValue& object,
                                               std::string_view key) const {
+  if (tree_.kind(object.id) != JsonKind::object) return std::nullopt;
   const auto found = tree_.find(object.id, key);
   if (!found) return std::nullopt;
   return ConfigValue{*found, child_pointer(object.pointer, key)};
@@ -150,6 +151,82 @@ std::optional<Ticks> ConfigValues::time(const ConfigValue& value, std::optional<
     add_time_fault(value, *parsed.fault, is_number && unit ? name(*unit) : "");
   }
   return unjudged ? std::nullopt : parsed.ticks;
+}
+
+std::optional<bool> ConfigValues::boolean(const ConfigValue& value) {
+  if (tree_.kind(value.id) != JsonKind::boolean) {
+    add_fault(value, tree_.described(value.id), "true or false");
+    return std::nullopt;
+  }
+  return tree_.raw(value.id) == "true";
+}
+
+std::optional<Decimal> ConfigValues::decimal(const ConfigValue& value, std::string_view allowed) {
+  if (tree_.kind(value.id) != JsonKind::number) {
+    add_fault(value, tree_.described(value.id), allowed);
+    return std::nullopt;
+  }
+  const auto parsed = parse_decimal(tree_.raw(value.id));
+  if (parsed.fault) add_quantity_fault(value, *parsed.fault, allowed, "");
+  return parsed.value;
+}
+
+std::optional<std::int64_t> ConfigValues::bytes(const ConfigValue& value) {
+  if (tree_.kind(value.id) == JsonKind::number) {
+    return integer(value, {0, std::numeric_limits<std::int64_t>::max()});
+  }
+  if (tree_.kind(value.id) != JsonKind::string) {
+    add_fault(value, tree_.described(value.id), kBytesAllowed);
+    return std::nullopt;
+  }
+  const auto parsed = parse_bytes(tree_.string(value.id));
+  if (parsed.fault) {
+    add_quantity_fault(value, *parsed.fault, kBytesAllowed,
+                       "B, KB, MB, GB, TB, KiB, MiB, GiB or TiB");
+  }
+  return parsed.value;
+}
+
+std::optional<Bandwidth> ConfigValues::bandwidth(const ConfigValue& value) {
+  const JsonKind kind = tree_.kind(value.id);
+  if (kind != JsonKind::number && kind != JsonKind::string) {
+    add_fault(value, tree_.described(value.id), kBandwidthAllowed);
+    return std::nullopt;
+  }
+  const bool is_number = kind == JsonKind::number;
+  const std::string text = is_number ? std::string(tree_.raw(value.id)) : tree_.string(value.id);
+  const auto parsed = parse_bandwidth(text);
+  if (parsed.fault) {
+    add_quantity_fault(value, *parsed.fault, kBandwidthAllowed,
+                       "B/s, KB/s, MB/s, GB/s, TB/s, KiB/s, MiB/s, GiB/s or TiB/s, "
+                       "with b for bits");
+  } else if (parsed.value->bits_per_second == 0) {
+    add_fault(value, tree_.shown(value.id) + " carries nothing", "a bandwidth above 0");
+    return std::nullopt;
+  }
+  return parsed.value;
+}
+
+void ConfigValues::add_quantity_fault(const ConfigValue& value, QuantityFault fault,
+                                      std::string_view allowed, std::string_view units) {
+  const std::string shown = tree_.shown(value.id);
+  switch (fault) {
+    case QuantityFault::malformed:
+      return add_fault(value, shown + " has no number", allowed);
+    case QuantityFault::no_unit:
+      return add_fault(value, shown + " has no unit", allowed);
+    case QuantityFault::unknown_unit:
+      return add_fault(value, shown + " has an unknown unit", units);
+    case QuantityFault::negative:
+      return add_fault(value, shown + " is negative", allowed);
+    case QuantityFault::too_fine:
+      return add_fault(
+          value, shown + " is too fine",
+          units.empty() ? "at most 9 decimal places" : "a whole number of the unit B or b");
+    case QuantityFault::too_large:
+      return add_fault(value, shown + " is too large",
+                       units.empty() ? "below 9223372036.854775808" : "below 2^63 B or b");
+  }
 }
 
 void ConfigValues::add_time_fault(const ConfigValue& value, TimeFault fault,

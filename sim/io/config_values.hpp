@@ -9,6 +9,7 @@
 
 #include "sim/error.hpp"
 #include "sim/io/json_tree.hpp"
+#include "sim/io/quantities.hpp"
 #include "sim/units.hpp"
 
 namespace pipesim {
@@ -51,6 +52,14 @@ class ConfigValues {
   /// judged, and it reads as nothing.
   std::optional<Ticks> time(const ConfigValue& value, std::optional<TimeUnit> unit);
 
+  std::optional<bool> boolean(const ConfigValue& value);
+  /// A number of at least 0 with up to 9 places; `allowed` says what it should be.
+  std::optional<Decimal> decimal(const ConfigValue& value, std::string_view allowed);
+  /// An integer, or a string with a unit.
+  std::optional<std::int64_t> bytes(const ConfigValue& value);
+  /// A string with a unit; not 0.
+  std::optional<Bandwidth> bandwidth(const ConfigValue& value);
+
   void add_fault(const ConfigValue& value, std::string what, std::string_view allowed,
                  std::string nearest = "");
   void add_key_fault(const ConfigValue& member, std::string what, std::string allowed,
@@ -58,6 +67,8 @@ class ConfigValues {
 
  private:
   void add_time_fault(const ConfigValue& value, TimeFault fault, std::string_view unit);
+  void add_quantity_fault(const ConfigValue& value, QuantityFault fault, std::string_view allowed,
+                          std::string_view units);
 
   const JsonTree& tree_;
   JsonFaults& faults_;
@@ -65,5 +76,9 @@ class ConfigValues {
 
 /// What a time may be, for messages.
 inline constexpr std::string_view kTimeAllowed = "a time such as 4 or \"4ms\"";
+/// The same for bytes and bandwidths.
+inline constexpr std::string_view kBytesAllowed = "bytes such as 1024 or \"16MiB\"";
+inline constexpr std::string_view kBandwidthAllowed =
+    "a bandwidth such as \"50GB/s\" or \"100Gb/s\"";
 
 }  // namespace pipesim

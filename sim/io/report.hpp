@@ -6,8 +6,12 @@
 #include <vector>
 
 #include "sim/analysis.hpp"
+#include "sim/idle.hpp"
 #include "sim/io/config.hpp"
+#include "sim/memory.hpp"
 #include "sim/metrics.hpp"
+#include "sim/steady_state.hpp"
+#include "sim/variation.hpp"
 
 namespace pipesim {
 
@@ -29,7 +33,14 @@ struct Report {
   std::vector<std::string> notes;
   Metrics metrics;
   CriticalPath critical_path;
-  std::optional<OverLimit> over_limit;
+  Problem problem;
+  std::vector<IdleTimes> idle;        ///< by device: its idle time by cause
+  Memory memory;                      ///< how memory is counted
+  std::vector<std::int64_t> peak_memory;  ///< by device, in the unit of `memory`
+  std::optional<MemoryExcess> over_limit;
+  SteadyState steady_state;
+  std::optional<Ratio> measured_slope;  ///< where there is no steady state
+  std::optional<TrialSummary> trials;   ///< of runs whose times vary at random
   std::optional<ClosedForm> closed_form;
 };
 
@@ -58,8 +69,5 @@ std::string comparison_table(const std::vector<ComparedSchedule>& compared);
 std::string comparison_json(const std::vector<ComparedSchedule>& compared);
 std::string comparison_csv_header();
 std::string comparison_csv_rows(const std::vector<ComparedSchedule>& compared);
-
-/// One sentence that names device, time and op: "device 0 holds 5 microbatches from 8 ms on, ...".
-std::string over_limit_sentence(const OverLimit& over, const RunConfig& config);
 
 }  // namespace pipesim

@@ -13,15 +13,68 @@ std::string time_of(const Report& report, Ticks ticks) {
   return format_time(ticks, report.config.time_unit);
 }
 
-std::string device_json(const Report& report, const DeviceMetrics& device) {
+std::string idle_json(const Report& report, const IdleTimes& times);
+
+std::string device_json(const Report& report, std::size_t index) {
+  const DeviceMetrics& device = report.metrics.devices[index];
   return fmt::format(
       R"({{"busy": {}, "idle": {}, "idle_warm_up": {}, "idle_steady": {}, "idle_cooldown": {}, )"
-      R"("utilisation": {}, "first_start": {}, "last_end": {}, "peak_activations": {}}})",
+      R"("utilisation": {}, "first_start": {}, "last_end": {}, "peak_activations": {}, )"
+      R"("idle_causes": {}}})",
       time_of(report, device.busy), time_of(report, device.idle),
       time_of(report, device.idle_warm_up), time_of(report, device.idle_steady),
       time_of(report, device.idle_cooldown), format_ratio(device.utilisation),
       time_of(report, device.first_start), time_of(report, device.last_end),
-      device.peak_activations);
+      device.peak_activations, idle_json(report, report.idle[index]));
+}
+
+std::string idle_json(const Report& report, const IdleTimes& times) {
+  std::string text;
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    text += fmt::format("{}\"{}\": {}", text.empty() ? "" : ", ", name(static_cast<IdleCause>(i)),
+                        format_mean_time({times[i], 1}, report.config.time_unit));
+  }
+  return "{" + text + "}";
+}
+
+std::string all_idle_json(const Report& report) {
+  IdleTimes sum{};
+  for (const IdleTimes& times : report.idle) {
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += times[i];
+  }
+  return idle_json(report, sum);
+}
+
+std::string memory_json(const Report& report) {
+  std::string peaks;
+  for (const std::int64_t peak : report.peak_memory) {
+    peaks += fmt::format("{}{}", peaks.empty() ? "" : ", ",
+                         report.memory.in_bytes ? std::to_string(peak)
+                                                : format_ratio(microbatches(report.memory, peak)));
+  }
+  return fmt::format(R"({{"unit": "{}", "peak": [{}]}})",
+                     report.memory.in_bytes ? "bytes" : "microbatches", peaks);
+}
+
+std::string steady_state_json(const Report& report) {
+  const SteadyState& steady = report.steady_state;
+  const auto time = [&](const std::optional<Ratio>& ticks) {
+    return ticks ? format_mean_time(*ticks, report.config.time_unit) : "null";
+  };
+  return fmt::format(R"({{"time_per_microbatch": {}, "{}": {}, "measured_slope": {}}})",
+                     time(steady.ticks_per_microbatch),
+                     steady.ticks_per_microbatch ? "limited_by" : "none_because",
+                     json_string(steady.text), time(report.measured_slope));
+}
+
+std::string trials_json(const Report& report, const TrialSummary& trials) {
+  return fmt::format(
+      R"({{"trials": {}, "seed": {}, "mean": {}, "median": {}, "p5": {}, "p95": {}, "p99": {}, )"
+      R"("min": {}, "max": {}}})",
+      report.config.variation.trials, report.config.variation.seed,
+      format_mean_time(trials.mean, report.config.time_unit), time_of(report, trials.median),
+      time_of(report, trials.p5), time_of(report, trials.p95), time_of(report, trials.p99),
+      time_of(report, trials.min), time_of(report, trials.max));
 }
 
 std::string critical_path_json(const Report& report) {
@@ -62,11 +115,19 @@ std::string object(const Report& report) {
     text += fmt::format("  \"{}\": {},\n", value.key, json);
   }
   std::string devices;
-  for (const DeviceMetrics& device : report.metrics.devices) {
-    devices += (devices.empty() ? "\n    " : ",\n    ") + device_json(report, device);
+  for (std::size_t i = 0; i < report.metrics.devices.size(); ++i) {
+    devices += (i == 0 ? "\n    " : ",\n    ") + device_json(report, i);
   }
   text += fmt::format("  \"devices\": [{}\n  ],\n", devices);
   text += fmt::format("  \"critical_path\": {},\n", critical_path_json(report));
+  text += fmt::format("  \"iteration_time\": {},\n",
+                      time_of(report, report.metrics.iteration_time));
+  text += fmt::format("  \"idle_causes\": {},\n", all_idle_json(report));
+  text += fmt::format("  \"memory\": {},\n", memory_json(report));
+  text += fmt::format("  \"steady_state\": {},\n", steady_state_json(report));
+  if (report.trials) {
+    text += fmt::format("  \"variation\": {},\n", trials_json(report, *report.trials));
+  }
   if (report.closed_form) {
     text += fmt::format("  \"closed_form\": {},\n", closed_form_json(report, *report.closed_form));
   }
@@ -90,7 +151,7 @@ std::string comparison_json(const std::vector<ComparedSchedule>& compared) {
   for (const ComparedSchedule& row : compared) {
     std::string reason = row.reason;
     if (row.report && row.report->over_limit) {
-      reason = over_limit_sentence(*row.report->over_limit, row.report->config);
+      reason = sentence(*row.report->over_limit, row.report->problem, row.report->config.time_unit);
     }
     std::string notes;
     if (row.report) {

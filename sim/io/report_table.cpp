@@ -41,14 +41,36 @@ std::string parameters_of(const RunConfig& config) {
   return text;
 }
 
+/// Whether a config says more than a heading shows.
+bool has_more(const RunConfig& config) {
+  RunConfig shown = config;
+  shown.t_fb.reset();
+  shown.t_r.reset();
+  shown.first = {};
+  shown.last = {};
+  shown.p2p = {};
+  shown.memory = {};
+  shown.recompute = {};
+  shown.iterations = {};
+  shown.variation = {};
+  return shown != config;
+}
+
 std::string heading(const Report& report) {
   const RunConfig& config = report.config;
   std::string text =
       fmt::format("{}{}  {}\n", config.schedule, parameters_of(config), report.schedule_summary);
-  text += fmt::format("p={}  m={}  t_f={}  t_b={}", config.p, config.m,
-                      times_of(config, config.t_f), times_of(config, config.t_b));
+  text += fmt::format("p={}  m={}", config.p, config.m);
+  if (config.costs.file.empty()) {
+    text +=
+        fmt::format("  t_f={}  t_b={}", times_of(config, config.t_f), times_of(config, config.t_b));
+  } else {
+    text += fmt::format("  costs={}", config.costs.file);
+  }
+  if (config.t_w) text += fmt::format("  t_w={}", times_of(config, *config.t_w));
   if (config.memory_limit) text += fmt::format("  memory.limit={}", *config.memory_limit);
   text += '\n';
+  if (has_more(config)) text += fmt::format("config: {}\n", resolved_json(config));
   for (const std::string& note : report.notes) text += fmt::format("note: {}\n", note);
   return text;
 }
@@ -81,6 +103,42 @@ class Facts {
   std::size_t value_width_ = 0;
 };
 
+void add_steady_state(Facts& facts, const Report& report) {
+  const SteadyState& steady = report.steady_state;
+  if (steady.ticks_per_microbatch) {
+    facts.add("steady state", mean_time_of(report.config, *steady.ticks_per_microbatch),
+              "for each microbatch more, set by " + steady.text);
+  } else if (report.measured_slope) {
+    facts.add("measured slope", mean_time_of(report.config, *report.measured_slope),
+              "(T(2m) - T(m)) / m; no steady state: " + steady.text);
+  }
+}
+
+std::string trials_text(const Report& report) {
+  if (!report.trials) return "";
+  const RunConfig& config = report.config;
+  const TrialSummary& trials = *report.trials;
+  return fmt::format(
+      "\n{} trials with jitter, seed {}: mean {}, median {}, p5 {}, p95 {}, p99 {}\n",
+      config.variation.trials, config.variation.seed, mean_time_of(config, trials.mean),
+      time_of(config, trials.median), time_of(config, trials.p5), time_of(config, trials.p95),
+      time_of(config, trials.p99));
+}
+
+std::string idle_text(const Report& report) {
+  IdleTimes sum{};
+  for (const IdleTimes& times : report.idle) {
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += times[i];
+  }
+  std::string text;
+  for (std::size_t i = 0; i < sum.size(); ++i) {
+    if (sum[i] == 0) continue;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name(static_cast<IdleCause>(i)),
+                        mean_time_of(report.config, {sum[i], 1}));
+  }
+  return fmt::format("idle over all devices: {}\n", text.empty() ? "none" : text);
+}
+
 std::string facts(const Report& report) {
   const RunConfig& config = report.config;
   const Metrics& metrics = report.metrics;
@@ -98,6 +156,11 @@ std::string facts(const Report& report) {
             "(longest span of a device - T_ideal) / longest span");
   facts.add("time per microbatch", mean_time_of(config, metrics.time_per_microbatch),
             "T_total / m");
+  if (config.iterations.count > 1) {
+    facts.add("iteration time", time_of(config, metrics.iteration_time),
+              "from the end of the step before the last to the end of the last");
+  }
+  add_steady_state(facts, report);
   facts.add(
       "lower bound", time_of(config, metrics.lower_bound),
       fmt::format("no order of these ops is faster; gap {}", format_ratio(metrics.gap, kDigits)));
@@ -114,8 +177,10 @@ std::string devices(const Report& report) {
   const RunConfig& config = report.config;
   const std::vector<DeviceMetrics>& devices = report.metrics.devices;
   TextTable table;
-  table.add({"device", "busy", "idle", "utilisation", "idle in warm-up", "steady", "cooldown",
-             "peak activations"});
+  std::vector<std::string> header = {"device",          "busy",   "idle",     "utilisation",
+                                     "idle in warm-up", "steady", "cooldown", "peak activations"};
+  if (report.memory.in_bytes) header.emplace_back("peak memory");
+  table.add(std::move(header));
   for (std::size_t i = 0; i < devices.size(); ++i) {
     if (devices.size() > kShown && i == kShown / 2) {
       i = devices.size() - kShown / 2;
@@ -123,12 +188,14 @@ std::string devices(const Report& report) {
     }
     const DeviceMetrics& device = devices[i];
     const auto time = [&](Ticks ticks) { return format_time(ticks, config.time_unit); };
-    table.add(
-        {std::to_string(i), time(device.busy), time(device.idle),
-         format_ratio({device.utilisation.numerator * 100, device.utilisation.denominator}, 4) +
-             " %",
-         time(device.idle_warm_up), time(device.idle_steady), time(device.idle_cooldown),
-         std::to_string(device.peak_activations)});
+    const Ratio percent{device.utilisation.numerator * 100, device.utilisation.denominator};
+    std::vector<std::string> row = {
+        std::to_string(i),          time(device.busy),
+        time(device.idle),          format_ratio(percent, 4) + " %",
+        time(device.idle_warm_up),  time(device.idle_steady),
+        time(device.idle_cooldown), std::to_string(device.peak_activations)};
+    if (report.memory.in_bytes) row.push_back(format_amount(report.memory, report.peak_memory[i]));
+    table.add(std::move(row));
   }
   std::string text = table.text(2);
   if (devices.size() > kShown) {
@@ -202,15 +269,9 @@ std::vector<Column> comparison_columns() {
 
 }  // namespace
 
-std::string over_limit_sentence(const OverLimit& over, const RunConfig& config) {
-  return fmt::format("device {} holds {} microbatches when {} starts at {}, over the limit of {}",
-                     over.device.value, over.activations, short_name(over.op),
-                     time_of(config, over.time), over.limit);
-}
-
 std::string report_table(const Report& report) {
   return heading(report) + "\n" + facts(report) + "\n" + devices(report) + "\n" +
-         critical_path_text(report);
+         idle_text(report) + critical_path_text(report) + trials_text(report);
 }
 
 std::string comparison_table(const std::vector<ComparedSchedule>& compared) {
@@ -247,8 +308,9 @@ std::string comparison_table(const std::vector<ComparedSchedule>& compared) {
       }
       cells.emplace_back(row.report->over_limit ? "over_limit" : "ok");
       if (row.report->over_limit) {
-        footnotes += fmt::format("{}: {}\n", row.schedule,
-                                 over_limit_sentence(*row.report->over_limit, row.report->config));
+        footnotes += fmt::format(
+            "{}: {}\n", row.schedule,
+            sentence(*row.report->over_limit, row.report->problem, row.report->config.time_unit));
       }
     }
     table.add(std::move(cells));

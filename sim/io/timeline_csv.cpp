@@ -11,9 +11,12 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "sim/error.hpp"
+#include "sim/io/timeline_rows.hpp"
+#include "sim/program.hpp"
 
 namespace pipesim {
 
@@ -23,7 +26,6 @@ enum class Column { device, lane, op, stage, microbatch, start, end, released_by
 
 constexpr std::array<std::string_view, 8> kColumns = {"device",     "lane",  "op",  "stage",
                                                       "microbatch", "start", "end", "released_by"};
-constexpr std::string_view kComputeLane = "compute";
 constexpr std::size_t kMostFaults = 1000;
 
 constexpr std::string_view name(Column column) {
@@ -35,6 +37,11 @@ constexpr bool is_required(Column column) {
 }
 
 std::string column_names() { return fmt::format("{}", fmt::join(kColumns, ",")); }
+
+constexpr std::string_view kAllowedOps =
+    "F, B, I, W, R, SEND_F, SEND_B, SYNC, OPT, BARRIER, or a pair (F;B)";
+constexpr std::string_view kAllowedReleases =
+    "the token of an op (2F0) or a pair ((2F0;1B3)), or nothing";
 
 struct Field {
   std::string_view text;
@@ -67,35 +74,6 @@ std::optional<std::int32_t> parse_index(std::string_view text) {
   return value;
 }
 
-std::optional<OpKind> parse_kind(std::string_view text) {
-  for (const OpKind kind : {OpKind::forward, OpKind::backward}) {
-    if (text.size() == 1 && text.front() == letter(kind)) return kind;
-  }
-  return std::nullopt;
-}
-
-/// The op of a token such as "2F0".
-std::optional<Op> parse_token(std::string_view text) {
-  const std::size_t at = text.find_first_not_of("0123456789");
-  if (at == std::string_view::npos) return std::nullopt;
-  const auto stage_index = parse_index(text.substr(0, at));
-  const auto kind = parse_kind(text.substr(at, 1));
-  const auto microbatch_index = parse_index(text.substr(at + 1));
-  if (!stage_index || !kind || !microbatch_index) return std::nullopt;
-  return Op{.kind = *kind,
-            .flow = {},
-            .stage = Stage{*stage_index},
-            .microbatch = Microbatch{*microbatch_index}};
-}
-
-struct Row {
-  Device device;
-  Span span;
-  std::optional<Op> released_by;
-  int line = 0;
-  int released_by_column = 0;
-};
-
 class Reader {
  public:
   Reader(const ConfigText& text, const Problem& problem, TimeUnit unit)
@@ -105,16 +83,13 @@ class Reader {
     read_header();
     throw_if_faulty();
     while (!rest_.empty()) {
-      if (const std::optional<Row> row = read_row()) rows_.push_back(*row);
+      if (const std::optional<TimelineRow> row = read_row()) rows_.push_back(*row);
     }
     throw_if_faulty();
-    std::stable_sort(rows_.begin(), rows_.end(), [](const Row& left, const Row& right) {
-      return std::tie(left.device, left.span.start, left.span.end) <
-             std::tie(right.device, right.span.start, right.span.end);
-    });
+    sort_rows(rows_);
     resolve_released_by();
     throw_if_faulty();
-    return timeline();
+    return timeline_of(rows_, problem_.devices);
   }
 
  private:
@@ -210,7 +185,7 @@ class Reader {
   }
 
   // Nothing if the row is faulty.
-  std::optional<Row> read_row() {
+  std::optional<TimelineRow> read_row() {
     const std::optional<Fields> fields = next_fields();
     if (!fields) return std::nullopt;
     if (fields->size() == columns_) return read_row(*fields);
@@ -220,18 +195,16 @@ class Reader {
     return std::nullopt;
   }
 
-  std::optional<Row> read_row(const Fields& fields) {
+  std::optional<TimelineRow> read_row(const Fields& fields) {
     const std::size_t faults_before = faults_.size() + not_shown_;
-    Row row;
+    TimelineRow row;
     row.line = line_;
     row.device = Device{read_index(fields, Column::device, problem_.devices - 1)};
-    if (has(Column::lane) && field(fields, Column::lane).text != kComputeLane) {
-      report_value(fields, Column::lane, std::string(kComputeLane));
-    }
-    row.span.op = read_op(fields);
+    read_step(fields, row.span);
     row.span.start = read_time(fields, Column::start);
     row.span.end = read_time(fields, Column::end);
     if (has(Column::released_by)) read_released_by(fields, row);
+    if (faults_.size() + not_shown_ == faults_before) check_device(fields, row);
     if (faults_.size() + not_shown_ != faults_before) return std::nullopt;
     return row;
   }
@@ -249,13 +222,56 @@ class Reader {
     return 0;
   }
 
-  Op read_op(const Fields& fields) {
-    const auto kind = parse_kind(field(fields, Column::op).text);
-    if (!kind) report_value(fields, Column::op, "F or B");
-    return {.kind = kind.value_or(OpKind::forward),
-            .flow = {},
-            .stage = Stage{read_index(fields, Column::stage)},
-            .microbatch = Microbatch{read_index(fields, Column::microbatch)}};
+  void read_step(const Fields& fields, Span& span) {
+    const PairText kinds = split_pair(field(fields, Column::op).text);
+    const auto first = op_kind(kinds.first);
+    const auto second = op_kind(kinds.second.value_or(""));
+    const bool is_pair = kinds.second.has_value();
+    const bool pairs_computes = first && second && is_compute(*first) && is_compute(*second);
+    const bool is_known = is_pair ? pairs_computes : first.has_value();
+    check_lane(fields, is_known ? first : std::nullopt);
+    if (!is_known) report_value(fields, Column::op, std::string(kAllowedOps));
+    const bool two = is_known && is_pair;
+    const auto stages = read_indices(fields, Column::stage, two);
+    const auto microbatches = read_indices(fields, Column::microbatch, two);
+    if (!is_known) return;
+    span.op = {
+        .kind = *first, .stage = Stage{stages[0]}, .microbatch = Microbatch{microbatches[0]}};
+    if (!two) return;
+    span.overlapped =
+        Op{.kind = *second, .stage = Stage{stages[1]}, .microbatch = Microbatch{microbatches[1]}};
+  }
+
+  // Without a kind the lane can only be none at all.
+  void check_lane(const Fields& fields, std::optional<OpKind> kind) {
+    if (!has(Column::lane)) return;
+    const std::string_view lane = field(fields, Column::lane).text;
+    if (kind ? lane == lane_name(group_of(*kind))
+             : std::find(kLaneNames.begin(), kLaneNames.end(), lane) != kLaneNames.end()) {
+      return;
+    }
+    report_value(fields, Column::lane,
+                 kind ? std::string(lane_name(group_of(*kind)))
+                      : fmt::format("{}", fmt::join(kLaneNames, ", ")));
+  }
+
+  // What stands on no compute lane has no other place for its device than its op.
+  void check_device(const Fields& fields, const TimelineRow& row) {
+    const Op& op = row.span.op;
+    if (is_compute(op.kind) || !is_of_problem(op) || problem_.device(op) == row.device) return;
+    report_value(fields, Column::device,
+                 fmt::format("{}, the device of {}", problem_.device(op).value, token(op)));
+  }
+
+  // One index, or the two of a pair.
+  std::array<std::int32_t, 2> read_indices(const Fields& fields, Column column, bool two) {
+    if (!two) return {read_index(fields, column), 0};
+    const PairText parts = split_pair(field(fields, column).text);
+    const auto first = parse_index(parts.first);
+    const auto second = parse_index(parts.second.value_or(""));
+    if (first && second) return {*first, *second};
+    report_value(fields, column, "two integers from 0 to 2147483647 with a semicolon between");
+    return {};
   }
 
   Ticks read_time(const Fields& fields, Column column) {
@@ -280,57 +296,37 @@ class Reader {
     return fmt::format("a decimal number of {}", pipesim::name(unit_));
   }
 
-  void read_released_by(const Fields& fields, Row& row) {
+  void read_released_by(const Fields& fields, TimelineRow& row) {
     const Field& given = field(fields, Column::released_by);
     row.released_by_column = given.column;
     if (given.text.empty()) return;
-    row.released_by = parse_token(given.text);
+    row.released_by = parse_step(given.text);
     if (!row.released_by) {
-      report_value(fields, Column::released_by, "the token of an op (2F0), or nothing");
+      report_value(fields, Column::released_by, std::string(kAllowedReleases));
     }
   }
 
   bool is_of_problem(const Op& op) const {
-    return op.stage < Stage{problem_.stages()} && op.microbatch < Microbatch{problem_.microbatches};
+    return op.stage < Stage{problem_.stages()} &&
+           op.microbatch < Microbatch{problem_.total_microbatches()};
   }
 
   void resolve_released_by() {
-    std::vector<std::uint32_t> by_op(rows_.size());
-    for (std::uint32_t i = 0; i < by_op.size(); ++i) by_op[i] = i;
-    const auto op_of = [this](std::uint32_t index) { return rows_[index].span.op; };
-    std::stable_sort(by_op.begin(), by_op.end(), [&](std::uint32_t left, std::uint32_t right) {
-      return op_of(left) < op_of(right);
-    });
-    for (Row& row : rows_) {
+    const RowOfOp row_of(rows_);
+    for (TimelineRow& row : rows_) {
       if (!row.released_by) continue;
-      const auto found = std::lower_bound(
-          by_op.begin(), by_op.end(), *row.released_by,
-          [&](std::uint32_t index, const Op& wanted) { return op_of(index) < wanted; });
-      if (found != by_op.end() && op_of(*found) == *row.released_by) {
+      const Step& by = *row.released_by;
+      const std::optional<std::uint32_t> found = row_of.find(by.op);
+      if (found && (!by.overlapped || step_of(rows_[*found].span) == by)) {
         row.span.released_by = *found;
-      } else if (!is_of_problem(*row.released_by)) {
+      } else if (!is_of_problem(by.op) || !is_of_problem(by.overlapped.value_or(by.op))) {
         // An op of the problem without a row is a gap in the timeline, for its checker to find.
         report(row.line, row.released_by_column,
-               {.value = token(*row.released_by),
-                .what = fmt::format("released_by is {}, which is no op of this problem",
-                                    token(*row.released_by)),
-                .allowed = "the token of an op (2F0), or nothing"});
+               {.value = token(by),
+                .what = fmt::format("released_by is {}, which is no op of this problem", token(by)),
+                .allowed = std::string(kAllowedReleases)});
       }
     }
-  }
-
-  Timeline timeline() const {
-    Timeline timeline;
-    timeline.spans.reserve(rows_.size());
-    for (const Row& row : rows_) {
-      while (timeline.lane_begin.size() <= static_cast<std::size_t>(row.device.value)) {
-        timeline.lane_begin.push_back(timeline.spans.size());
-      }
-      timeline.spans.push_back(row.span);
-    }
-    timeline.lane_begin.resize(static_cast<std::size_t>(problem_.devices) + 1,
-                               timeline.spans.size());
-    return timeline;
   }
 
   static constexpr std::size_t kNowhere = std::string_view::npos;
@@ -343,23 +339,43 @@ class Reader {
   int line_ = 0;           // that was read last, from 1
   std::size_t columns_ = 0;
   std::array<std::size_t, kColumns.size()> at_{};  // where each column stands in a row
-  std::vector<Row> rows_;
+  std::vector<TimelineRow> rows_;
   std::vector<Fault> faults_;
   std::size_t not_shown_ = 0;
 };
 
 }  // namespace
 
-void write_timeline_csv(const Timeline& timeline, TimeUnit unit, OutputFile& file) {
+namespace {
+
+std::string csv_row(const Timeline& timeline, const Span& span, Device device, TimeUnit unit) {
+  const bool released = span.released_by != Span::kNotReleased;
+  // The second value of a pair, after the first.
+  const auto second = [&](auto value) {
+    return span.overlapped ? fmt::format(";{}", value(*span.overlapped)) : std::string();
+  };
+  return fmt::format("{},{},{}{},{}{},{}{},{},{},{}\n", device.value,
+                     lane_name(group_of(span.op.kind)), letters(span.op.kind),
+                     second([](const Op& op) { return letters(op.kind); }), span.op.stage.value,
+                     second([](const Op& op) { return op.stage.value; }), span.op.microbatch.value,
+                     second([](const Op& op) { return op.microbatch.value; }),
+                     format_time(span.start, unit), format_time(span.end, unit),
+                     released ? token(step_of(timeline.spans[span.released_by])) : "");
+}
+
+}  // namespace
+
+void write_timeline_csv(const Problem& problem, const Timeline& timeline, TimeUnit unit,
+                        OutputFile& file) {
   file.write(column_names() + "\n");
-  for (std::size_t device = 0; device < timeline.lanes(); ++device) {
+  for (std::size_t device = 0; device < timeline.devices(); ++device) {
     for (const Span* span = timeline.begin(device); span != timeline.end(device); ++span) {
-      const bool released = span->released_by != Span::kNotReleased;
-      file.write(fmt::format("{},{},{},{},{},{},{},{}\n", device, kComputeLane,
-                             letter(span->op.kind), span->op.stage.value, span->op.microbatch.value,
-                             format_time(span->start, unit), format_time(span->end, unit),
-                             released ? token(timeline.spans[span->released_by].op) : ""));
+      file.write(csv_row(timeline, *span, Device{device}, unit));
     }
+  }
+  for (std::size_t i = timeline.lane_begin.back(); i < timeline.spans.size(); ++i) {
+    const Span& span = timeline.spans[i];
+    file.write(csv_row(timeline, span, problem.device(span.op), unit));
   }
 }
 

@@ -7,12 +7,15 @@
 #include <cmath>
 #include <cstdint>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "sim/error.hpp"
+#include "sim/io/trace_tracks.hpp"
+#include "sim/memory.hpp"
 #include "sim/units.hpp"
 
 namespace pipesim {
@@ -24,13 +27,33 @@ constexpr std::size_t kBufferedBytes = std::size_t{64} * 1024;
 /// What a kind of op is called, and how it is drawn.
 struct KindStyle {
   std::string_view category;
-  std::string_view color;   // one of the names that Catapult knows; Perfetto ignores them
-  std::string_view result;  // what it hands on to the next stage
+  std::string_view color;  // one of the names that Catapult knows; Perfetto ignores them
 };
 
 constexpr KindStyle style(OpKind kind) {
-  return kind == OpKind::forward ? KindStyle{"forward", "thread_state_runnable", "activation"}
-                                 : KindStyle{"backward", "thread_state_running", "gradient"};
+  switch (kind) {
+    case OpKind::forward:
+      return {"forward", "thread_state_runnable"};
+    case OpKind::backward:
+      return {"backward", "thread_state_running"};
+    case OpKind::backward_input:
+      return {"backward_input", "thread_state_running"};
+    case OpKind::backward_weight:
+      return {"backward_weight", "thread_state_sleeping"};
+    case OpKind::recompute:
+      return {"recompute", "thread_state_unknown"};
+    case OpKind::send_forward:
+      return {"send_forward", "rail_load"};
+    case OpKind::send_backward:
+      return {"send_backward", "rail_load"};
+    case OpKind::grad_sync:
+      return {"grad_sync", "rail_animation"};
+    case OpKind::optimizer:
+      return {"optimizer", "rail_idle"};
+    case OpKind::barrier:
+      return {"barrier", "grey"};
+  }
+  return {};
 }
 
 std::string microseconds(Ticks ticks) { return format_time(ticks, TimeUnit::us); }
@@ -61,11 +84,12 @@ Ticks viewed_duration(const Span& span) {
   return duration;
 }
 
-/// One end of an arrow, by the letter of its event's phase.
-enum class ArrowEnd : char { leaves = 's', enters = 'f' };
+/// Where an arrow touches a slice, by the letter of its event's phase.
+enum class ArrowEnd : char { leaves = 's', passes = 't', enters = 'f' };
 
-/// Where an arrow touches a slice: a quarter of it inside, for at its very ends viewers take a
-/// neighbour for it. Nothing if the slice, as viewers see it, is too short to have an inside.
+/// When an arrow touches a slice that it leaves or enters: a quarter of it inside, for at its very
+/// ends viewers take a neighbour for it. Nothing if the slice, as viewers see it, is too short to
+/// have an inside.
 std::optional<Ticks> arrow_time(ArrowEnd end, const Span& span) {
   const Ticks quarter{(span.end - span.start).count / 4};
   const Ticks time = end == ArrowEnd::leaves ? span.end - quarter : span.start + quarter;
@@ -75,38 +99,53 @@ std::optional<Ticks> arrow_time(ArrowEnd end, const Span& span) {
   return std::nullopt;
 }
 
-/// The op that does the same `steps` stages further along the data's way: a forward's result goes
-/// to the stage after it, a backward's to the one before it. Nothing where the way ends.
-std::optional<Op> moved(const Problem& problem, Op op, int steps) {
-  op.stage = Stage{op.stage.value + (op.kind == OpKind::forward ? steps : -steps)};
-  if (op.stage < Stage{0} || op.stage >= Stage{problem.stages()}) return std::nullopt;
-  return op;
+/// Catapult takes slices that begin and end within one display unit for nested ones, so short ones
+/// need the finer of its two units; in the coarser one, times are easier to read.
+std::string_view display_unit(const Timeline& timeline) {
+  static constexpr Ticks kShort{2'000'000};
+  const bool any_short = std::any_of(
+      timeline.spans.begin(), timeline.spans.end(),
+      [](const Span& span) { return span.start < span.end && span.end - span.start < kShort; });
+  return any_short ? "ns" : "ms";
 }
 
-/// Catapult takes slices that begin and end within one display unit for nested ones, so short ops
-/// need the finer of its two units; in the coarser one, times are easier to read.
-std::string_view display_unit(const Problem& problem) {
-  constexpr Ticks kShort{2'000'000};
-  for (const StageCosts& costs : problem.costs) {
-    for (const Ticks cost : {costs.forward, costs.backward}) {
-      if (cost > Ticks{0} && cost < kShort) return "ns";
-    }
-  }
-  return "ms";
+/// "microbatches" where a device holds each of them on one stage only.
+std::string_view counter_series(const Problem& problem, std::size_t device) {
+  const auto here = Device{device};
+  const auto& flows = problem.placement.device_of;
+  const bool one_stage_each = std::all_of(flows.begin(), flows.end(), [&](const auto& flow) {
+    return std::count(flow.begin(), flow.end(), here) <= 1;
+  });
+  return one_stage_each ? "microbatches" : "chunks";
+}
+
+std::size_t index(Device device) { return static_cast<std::size_t>(device.value); }
+
+std::string step_token(const Span& span) {
+  return token(Step{.op = span.op, .overlapped = span.overlapped});
 }
 
 class TraceWriter {
  public:
   TraceWriter(const TaskGraph& graph, const Timeline& timeline, OutputFile& file)
-      : graph_(graph), timeline_(timeline), file_(file) {}
+      : graph_(graph), timeline_(timeline), tracks_(graph, timeline), file_(file) {}
 
   void write() {
-    append(R"({{"displayTimeUnit":"{}","traceEvents":[)", display_unit(graph_.problem()));
-    for (std::size_t lane = 0; lane < timeline_.lanes(); ++lane) write_names(lane);
-    for (std::size_t lane = 0; lane < timeline_.lanes(); ++lane) {
+    append(R"({{"displayTimeUnit":"{}","traceEvents":[)", display_unit(timeline_));
+    for (std::size_t lane = 0; lane < timeline_.devices(); ++lane) write_names(lane);
+    write_lanes_beside();
+    for (std::size_t lane = 0; lane < timeline_.devices(); ++lane) {
       write_lane(lane);
       write_counter(lane);
     }
+    for (auto id = static_cast<TaskId>(graph_.compute_tasks()); id < graph_.size(); ++id) {
+      if (graph_.is_transfer(id)) {
+        write_transfer(id);
+      } else if (graph_.op(id).kind != OpKind::barrier) {
+        write_slice(track_beside(id), timeline_.spans[id]);
+      }
+    }
+    if (memory_rules(graph_.problem()).in_bytes) write_memory();
     append("\n]}}\n");
     flush();
   }
@@ -120,8 +159,10 @@ class TraceWriter {
 
   // One event; `format` gives what follows its phase, process and thread.
   template <class... Args>
-  void event(char phase, std::size_t lane, fmt::format_string<Args...> format, Args&&... args) {
-    append("{}\n{{\"ph\":\"{}\",\"pid\":{},\"tid\":0,", separator_, phase, lane);
+  void event(char phase, const TraceTrack& track, fmt::format_string<Args...> format,
+             Args&&... args) {
+    append("{}\n{{\"ph\":\"{}\",\"pid\":{},\"tid\":{},", separator_, phase, track.device,
+           track.thread);
     separator_ = ",";
     append(format, std::forward<Args>(args)...);
     append("}}");
@@ -133,49 +174,129 @@ class TraceWriter {
   }
 
   void write_names(std::size_t lane) {
-    event('M', lane, R"("name":"process_name","args":{{"name":"device {}"}})", lane);
+    const TraceTrack track{lane};
+    event('M', track, R"("name":"process_name","args":{{"name":"device {}"}})", lane);
     // Without it Catapult sorts by name: device 10 before device 2.
-    event('M', lane, R"("name":"process_sort_index","args":{{"sort_index":{}}})", lane);
-    event('M', lane, R"("name":"thread_name","args":{{"name":"compute"}})");
+    event('M', track, R"("name":"process_sort_index","args":{{"sort_index":{}}})", lane);
+    event('M', track, R"("name":"thread_name","args":{{"name":"compute"}})");
+  }
+
+  // The names of the threads that some slice stands on, thread 0 aside.
+  void write_lanes_beside() {
+    std::map<TraceTrack, std::string> names;
+    for (auto id = static_cast<TaskId>(graph_.compute_tasks()); id < graph_.size(); ++id) {
+      if (graph_.is_transfer(id)) {
+        const TransferTracks tracks = tracks_.of(id);
+        for (const TraceTrack& track : {tracks.send, tracks.receive}) {
+          if (!names.contains(track)) names.emplace(track, tracks_.name(track));
+        }
+      } else if (track_beside(id).thread != 0) {
+        names.emplace(track_beside(id), "gradient reduction");
+      }
+    }
+    for (const auto& [track, name] : names) {
+      event('M', track, R"("name":"thread_name","args":{{"name":"{}"}})", name);
+      event('M', track, R"("name":"thread_sort_index","args":{{"sort_index":{}}})", track.thread);
+    }
+  }
+
+  // Where a gradient reduction or an optimizer stands.
+  TraceTrack track_beside(TaskId id) const {
+    const bool beside =
+        graph_.op(id).kind == OpKind::grad_sync && graph_.problem().iterations.overlap_grad_sync;
+    return {index(graph_.device(id)), beside ? tracks_.reduction_thread() : 0};
   }
 
   // A slice stands before its arrows: Perfetto reads in file order what happens at one time.
   void write_lane(std::size_t lane) {
     for (const Span* span = timeline_.begin(lane); span != timeline_.end(lane); ++span) {
-      write_slice(lane, *span);
-      if (const auto producer = moved(graph_.problem(), span->op, -1)) {
-        write_arrow(ArrowEnd::enters, span_of(*producer), *span);
-      }
-      if (const auto consumer = moved(graph_.problem(), span->op, 1)) {
-        write_arrow(ArrowEnd::leaves, *span, span_of(*consumer));
-      }
+      write_slice({lane}, *span);
+      write_arrows(*span, span->op);
+      if (span->overlapped) write_arrows(*span, *span->overlapped);
     }
   }
 
-  void write_slice(std::size_t lane, const Span& span) {
+  // The arrows that enter and leave an op of a span: along the stages, forth and back.
+  void write_arrows(const Span& span, const Op& op) {
+    const Role kind = role(op.kind);
+    if (kind != Role::forward && kind != Role::gradient) return;
+    const int step = kind == Role::forward ? 1 : -1;
+    for (const ArrowEnd end : {ArrowEnd::enters, ArrowEnd::leaves}) {
+      Op consumer = op;
+      if (end == ArrowEnd::leaves) consumer.stage = Stage{op.stage.value + step};
+      const std::optional<Arrow> arrow = arrow_to(consumer);
+      if (!arrow) continue;
+      const bool enters = end == ArrowEnd::enters;
+      write_arrow_end(end, {index(graph_.problem().device(span.op))}, *arrow,
+                      enters ? arrow->enters : arrow->leaves);
+    }
+  }
+
+  // The slice of a transfer on both its lanes, and the arrow's way through them.
+  void write_transfer(TaskId id) {
+    const Span& span = timeline_.spans[id];
+    const TransferTracks tracks = tracks_.of(id);
+    write_slice(tracks.send, span);
+    write_slice(tracks.receive, span);
+    Op consumer = span.op;
+    const bool is_forward = span.op.kind == OpKind::send_forward;
+    consumer.kind = is_forward ? OpKind::forward : OpKind::backward;
+    consumer.stage = Stage{span.op.stage.value + (is_forward ? 1 : -1)};
+    const std::optional<Arrow> arrow = arrow_to(consumer);
+    const std::optional<Ticks> into = arrow_time(ArrowEnd::enters, span);
+    const std::optional<Ticks> out = arrow_time(ArrowEnd::leaves, span);
+    if (!arrow || !into || !out) return;
+    write_arrow_end(ArrowEnd::passes, tracks.send, *arrow, *into);
+    write_arrow_end(ArrowEnd::passes, tracks.receive, *arrow, *out);
+  }
+
+  /// An arrow from an op to the one that needs its result.
+  struct Arrow {
+    std::string_view name;
+    std::int64_t id = 0;
+    Ticks leaves;
+    Ticks enters;
+  };
+
+  // The arrow into an op of that role, stage and microbatch. Nothing where there is none, or one of
+  // its ends is too short to be found.
+  std::optional<Arrow> arrow_to(const Op& consumer) const {
+    const Role kind = role(consumer.kind);
+    const Stage from{consumer.stage.value + (kind == Role::forward ? -1 : 1)};
+    const auto exists = [this](Stage stage) {
+      return stage >= Stage{0} && stage < Stage{graph_.problem().stages()};
+    };
+    if (!exists(from) || !exists(consumer.stage)) return std::nullopt;
+    const TaskId to = graph_.find(kind, consumer.stage, consumer.microbatch);
+    const Span& producer = timeline_.spans[graph_.find(kind, from, consumer.microbatch)];
+    const std::optional<Ticks> leaves = arrow_time(ArrowEnd::leaves, producer);
+    const std::optional<Ticks> enters = arrow_time(ArrowEnd::enters, timeline_.spans[to]);
+    if (!leaves || !enters) return std::nullopt;
+    const bool is_gradient = kind == Role::gradient;
+    return Arrow{.name = is_gradient ? "gradient" : "activation",
+                 .id = 2 * std::int64_t{to} + (is_gradient ? 2 : 1),
+                 .leaves = *leaves,
+                 .enters = *enters};
+  }
+
+  void write_arrow_end(ArrowEnd end, const TraceTrack& track, const Arrow& arrow, Ticks time) {
+    event(static_cast<char>(end), track, R"("name":"{}","cat":"{}","id":{},"ts":{}{})", arrow.name,
+          arrow.name, arrow.id, microseconds(time), end == ArrowEnd::enters ? R"(,"bp":"e")" : "");
+  }
+
+  void write_slice(const TraceTrack& track, const Span& span) {
     const KindStyle kind = style(span.op.kind);
     const std::string released_by =
         span.released_by == Span::kNotReleased
             ? ""
-            : fmt::format(R"(,"released_by":"{}")", token(timeline_.spans[span.released_by].op));
-    event('X', lane,
+            : fmt::format(R"(,"released_by":"{}")", step_token(timeline_.spans[span.released_by]));
+    event('X', track,
           R"("name":"{}","cat":"{}","cname":"{}","ts":{},"dur":{},)"
           R"("args":{{"stage":{},"microbatch":{}{}}})",
-          short_name(span.op), kind.category, kind.color, microseconds(span.start),
-          microseconds(viewed_duration(span)), span.op.stage.value, span.op.microbatch.value,
-          released_by);
-  }
-
-  void write_arrow(ArrowEnd end, const Span& producer, const Span& consumer) {
-    const std::optional<Ticks> leaves = arrow_time(ArrowEnd::leaves, producer);
-    const std::optional<Ticks> enters = arrow_time(ArrowEnd::enters, consumer);
-    if (!leaves || !enters) return;
-    const bool at_consumer = end == ArrowEnd::enters;
-    const TaskId task = graph_.task(consumer.op);
-    const std::string_view name = style(producer.op.kind).result;
-    event(static_cast<char>(end), graph_.lane(at_consumer ? task : graph_.task(producer.op)),
-          R"("name":"{}","cat":"{}","id":{},"ts":{}{})", name, name, std::int64_t{task} + 1,
-          microseconds(at_consumer ? *enters : *leaves), at_consumer ? R"(,"bp":"e")" : "");
+          span.overlapped ? short_name(span.op) + "+" + short_name(*span.overlapped)
+                          : short_name(span.op),
+          kind.category, kind.color, microseconds(span.start), microseconds(viewed_duration(span)),
+          span.op.stage.value, span.op.microbatch.value, released_by);
   }
 
   // The spans of a lane follow each other, so the counter's changes come in the order of time.
@@ -183,10 +304,11 @@ class TraceWriter {
     Ticks time;
     std::int64_t live = 0;
     std::optional<std::int64_t> written;
+    const std::string_view series = counter_series(graph_.problem(), lane);
     const auto write_settled = [&] {
       if (written == live) return;
-      event('C', lane, R"("name":"live activations","ts":{},"args":{{"microbatches":{}}})",
-            microseconds(time), live);
+      event('C', {lane}, R"("name":"live activations","ts":{},"args":{{"{}":{}}})",
+            microseconds(time), series, live);
       written = live;
     };
     const auto change = [&](Ticks when, std::int64_t by) {
@@ -195,19 +317,38 @@ class TraceWriter {
       live += by;
     };
     for (const Span* span = timeline_.begin(lane); span != timeline_.end(lane); ++span) {
-      if (span->op.kind == OpKind::forward) {
-        change(span->start, 1);
-      } else {
+      const Op& last = span->overlapped.value_or(span->op);
+      if (span->op.kind == OpKind::forward) change(span->start, 1);
+      if (last.kind == OpKind::backward || last.kind == OpKind::backward_weight) {
         change(span->end, -1);
       }
     }
     write_settled();
   }
 
-  const Span& span_of(const Op& op) const { return timeline_.spans[graph_.task(op)]; }
+  // What each device holds, in bytes: the last amount of every instant.
+  void write_memory() {
+    const std::vector<std::int64_t> resident = resident_memory(graph_.problem());
+    std::size_t device = 0;
+    MemoryPoint pending{.time = Ticks{0}, .amount = resident.front()};
+    const auto write_pending = [&] {
+      event('C', {device}, R"("name":"memory","ts":{},"args":{{"bytes":{}}})",
+            microseconds(pending.time), pending.amount);
+    };
+    follow_memory(graph_, timeline_, [&](Device of, const MemoryChange& change) {
+      for (; device < static_cast<std::size_t>(of.value);
+           pending = {.time = Ticks{0}, .amount = resident[++device]}) {
+        write_pending();
+      }
+      if (change.time != pending.time) write_pending();
+      pending = {.time = change.time, .amount = change.amount};
+    });
+    write_pending();
+  }
 
   const TaskGraph& graph_;
   const Timeline& timeline_;
+  TraceTracks tracks_;
   OutputFile& file_;
   fmt::memory_buffer buffer_;
   std::string_view separator_;

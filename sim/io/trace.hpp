@@ -8,16 +8,24 @@
 namespace pipesim {
 
 /// Writes one process per device (pid = device, "device 0"), whose thread 0 ("compute") has a
-/// slice per op, idle time left empty; an arrow from each forward to the next stage's forward
-/// ("activation") and from each backward to the previous stage's backward ("gradient"), except at
-/// ops too short for a viewer to find; a counter of the live activations of each device, sampled
-/// at time 0 and at every change.
+/// slice per op ("F3") or overlapped pair ("F3+B1"), idle time left empty. Where transfers are
+/// tasks each is a slice on the sender's and on the receiver's thread of trace_tracks.hpp, from its
+/// start to its end: a latency after that is no slice. Threads other than 0 are named where they
+/// have a slice. An arrow leads from each forward to the next stage's forward ("activation") and
+/// from each backward to the previous stage's backward ("gradient"), through both slices of the
+/// transfer between them; there is none at ops too short for a viewer to find, and it passes by
+/// transfers that are. A counter has the live activations of each device, sampled at time 0 and at
+/// every change: "microbatches", or "chunks" where the device has several stages of one flow;
+/// another has its memory, where that is counted in bytes. Gradient reductions and optimizers are
+/// slices on the compute thread, reductions beside it on a thread of their own; barriers take no
+/// time and are not drawn.
 ///
 /// ts and dur are microseconds with up to six decimals, exact to the tick; only where a viewer's
 /// arithmetic in doubles would let a slice reach into the next one, its dur is shorter by the few
 /// ticks that the arithmetic adds.
 ///
-/// Streams: the memory it takes does not grow with the trace. Span i must be task i of the graph.
+/// Streams: the memory it takes does not grow with the trace, but for 4 bytes a transfer where
+/// transfers may overlap. Span i must be task i of the graph.
 void write_trace(const TaskGraph& graph, const Timeline& timeline, OutputFile& file);
 
 }  // namespace pipesim

@@ -1,0 +1,169 @@
+#include "sim/io/quantities.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <limits>
+
+#include "sim/error.hpp"
+#include "sim/units.hpp"
+
+namespace pipesim {
+
+namespace {
+
+struct SizeUnit {
+  std::string_view name;  // of bytes; a small b at its end makes it bits
+  std::int64_t size;
+};
+
+constexpr std::array kSizes = {
+    SizeUnit{"B", 1},
+    SizeUnit{"KB", 1'000},
+    SizeUnit{"MB", 1'000'000},
+    SizeUnit{"GB", 1'000'000'000},
+    SizeUnit{"TB", 1'000'000'000'000},
+    SizeUnit{"KiB", std::int64_t{1} << 10},
+    SizeUnit{"MiB", std::int64_t{1} << 20},
+    SizeUnit{"GiB", std::int64_t{1} << 30},
+    SizeUnit{"TiB", std::int64_t{1} << 40},
+};
+
+constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+
+QuantityFault quantity_fault(TimeFault fault) {
+  switch (fault) {
+    case TimeFault::malformed:
+      return QuantityFault::malformed;
+    case TimeFault::no_unit:
+      return QuantityFault::no_unit;
+    case TimeFault::negative:
+      return QuantityFault::negative;
+    case TimeFault::too_fine:
+      return QuantityFault::too_fine;
+    case TimeFault::too_large:
+      return QuantityFault::too_large;
+  }
+  return QuantityFault::malformed;
+}
+
+/// A number taken apart from the unit behind it.
+struct Amount {
+  std::string_view number;
+  std::string_view unit;
+};
+
+Amount take_apart(std::string_view text) {
+  const std::size_t last_digit = text.find_last_of("0123456789");
+  if (last_digit == std::string_view::npos) return {.number = {}, .unit = text};
+  std::string_view unit = text.substr(last_digit + 1);
+  if (unit.starts_with(' ')) unit.remove_prefix(1);
+  return {.number = text.substr(0, last_digit + 1), .unit = unit};
+}
+
+/// `number` times `size`, which must be whole.
+ParsedQuantity<std::int64_t> scaled(std::string_view number, std::int64_t size) {
+  // Whole numbers go beyond what a Decimal holds.
+  Int128 product = 0;
+  const ParsedTime whole = parse_time(number, TimeUnit::ps);
+  if (whole.ticks) {
+    product = Int128{whole.ticks->count} * size;
+  } else if (*whole.fault != TimeFault::too_fine) {
+    return {.fault = quantity_fault(*whole.fault)};
+  } else {
+    const ParsedQuantity<Decimal> decimal = parse_decimal(number);
+    if (!decimal.value) return {.fault = decimal.fault};
+    product = Int128{decimal.value->billionths} * size;
+    if (product % Decimal::kOne != 0) return {.fault = QuantityFault::too_fine};
+    product /= Decimal::kOne;
+  }
+  if (product > kMost) return {.fault = QuantityFault::too_large};
+  return {.value = static_cast<std::int64_t>(product)};
+}
+
+const SizeUnit* find_size(std::string_view name) {
+  for (const SizeUnit& size : kSizes) {
+    if (size.name == name) return &size;
+  }
+  return nullptr;
+}
+
+/// The unit in which the amount is the smallest whole number; the first of equals.
+const SizeUnit& best_unit(std::int64_t amount) {
+  const SizeUnit* best = &kSizes.front();
+  for (const SizeUnit& size : kSizes) {
+    if (amount != 0 && amount % size.size == 0 && size.size > best->size) best = &size;
+  }
+  return *best;
+}
+
+}  // namespace
+
+std::string to_text(Decimal decimal) {
+  return format_time(Ticks{decimal.billionths}, TimeUnit::ms);
+}
+
+ParsedQuantity<Decimal> parse_decimal(std::string_view number) {
+  // A millisecond has as many ticks as there are billionths in 1.
+  const ParsedTime parsed = parse_time(number, TimeUnit::ms);
+  if (!parsed.ticks) return {.fault = quantity_fault(parsed.fault.value_or(TimeFault::malformed))};
+  return {.value = Decimal{parsed.ticks->count}};
+}
+
+ParsedQuantity<std::int64_t> parse_bytes(std::string_view text) {
+  const Amount amount = take_apart(text);
+  const auto plain = scaled(amount.number, 1);
+  if (plain.fault == QuantityFault::malformed) return {.fault = QuantityFault::malformed};
+  if (amount.unit.empty()) return {.fault = QuantityFault::no_unit};
+  const SizeUnit* const unit = find_size(amount.unit);
+  if (unit == nullptr) return {.fault = QuantityFault::unknown_unit};
+  return scaled(amount.number, unit->size);
+}
+
+std::string bytes_text(std::int64_t bytes) {
+  const SizeUnit& unit = best_unit(bytes);
+  return fmt::format("{}{}", bytes / unit.size, unit.name);
+}
+
+ParsedQuantity<Bandwidth> parse_bandwidth(std::string_view text) {
+  constexpr std::string_view kPerSecond = "/s";
+  const Amount amount = take_apart(text);
+  if (scaled(amount.number, 1).fault == QuantityFault::malformed) {
+    return {.fault = QuantityFault::malformed};
+  }
+  if (amount.unit.empty()) return {.fault = QuantityFault::no_unit};
+  std::string name(amount.unit);
+  if (!name.ends_with(kPerSecond)) return {.fault = QuantityFault::unknown_unit};
+  name.resize(name.size() - kPerSecond.size());
+  const bool in_bits = name.ends_with('b');
+  if (in_bits) name.back() = 'B';
+  const SizeUnit* const unit = find_size(name);
+  if (unit == nullptr) return {.fault = QuantityFault::unknown_unit};
+  const auto bits = scaled(amount.number, in_bits ? unit->size : unit->size * 8);
+  if (!bits.value) return {.fault = bits.fault};
+  return {.value = Bandwidth{*bits.value}};
+}
+
+std::string to_text(Bandwidth bandwidth) {
+  const std::int64_t bits = bandwidth.bits_per_second;
+  const SizeUnit& bit_unit = best_unit(bits);
+  if (bits % 8 == 0) {
+    const SizeUnit& byte_unit = best_unit(bits / 8);
+    if (bits / 8 / byte_unit.size <= bits / bit_unit.size) {
+      return fmt::format("{}{}/s", bits / 8 / byte_unit.size, byte_unit.name);
+    }
+  }
+  std::string name(bit_unit.name);
+  name.back() = 'b';
+  return fmt::format("{}{}/s", bits / bit_unit.size, name);
+}
+
+Ticks transfer_time(std::int64_t bytes, Bandwidth bandwidth) {
+  PIPESIM_CHECK(bandwidth.bits_per_second > 0);
+  const Int128 bit_ticks = Int128{bytes} * 8 * 1'000'000'000'000;
+  const Int128 ticks = (bit_ticks + bandwidth.bits_per_second - 1) / bandwidth.bits_per_second;
+  if (ticks > kMost) throw_time_overflow();
+  return Ticks{static_cast<std::int64_t>(ticks)};
+}
+
+}  // namespace pipesim
