@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <exception>
+#include <thread>
 
 #include "sim/analysis.hpp"
 #include "sim/engine.hpp"
+#include "sim/io/explanation.hpp"
 #include "sim/io/report.hpp"
 #include "sim/io/timeline_csv.hpp"
 #include "sim/io/trace.hpp"
@@ -66,22 +68,75 @@ struct Finished {
   Report report;
 };
 
-Finished simulate(const Prepared& prepared, bool with_formula) {
-  Finished finished{
-      .graph = TaskGraph(prepared.problem, prepared.program), .timeline = {}, .report = {}};
-  finished.timeline = simulate(finished.graph);
-  Report& report = finished.report;
+/// What a shared link decided at run time becomes an order, so that the graph explains the run.
+TaskGraph decided(TaskGraph graph, const Timeline& timeline) {
+  if (timeline.shared_link_orders.empty()) return graph;
+  return graph.with_shared_link_orders(timeline.shared_link_orders);
+}
+
+Program build_for(const Prepared& prepared, const Problem& problem) {
+  return build(*prepared.schedule, problem, prepared.config.parameters);
+}
+
+/// The steady state, or how much longer twice the microbatches take where that is soon known.
+void add_steady_state(const Prepared& prepared, Report& report) {
+  constexpr std::int64_t kSoonSimulated = 1'000'000;
+  const BuildProgram build_program = [&](const Problem& problem) {
+    return build_for(prepared, problem);
+  };
+  report.steady_state = steady_state(prepared.problem, build_program);
+  if (report.steady_state.ticks_per_microbatch || op_count(prepared.problem) > kSoonSimulated) {
+    return;
+  }
+  try {
+    report.measured_slope = measured_slope(prepared.problem, build_program);
+  } catch (const Error&) {
+    // An order that is given for m microbatches says nothing of 2m.
+  }
+}
+
+void add_trials(const Prepared& prepared, Report& report) {
+  const VariationConfig& variation = prepared.config.variation;
+  if (!variation.jitter) return;
+  const TrialOptions options = {
+      .jitter = {.kind = variation.jitter->kind, .cv = variation.jitter->cv.value()},
+      .seed = static_cast<std::uint64_t>(variation.seed),
+      .trials = variation.trials,
+      .jobs = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()))};
+  report.trials = summary(run_trials(prepared.problem, prepared.program, options));
+}
+
+Report report_on(const Prepared& prepared, const TaskGraph& graph, const Timeline& timeline) {
+  Report report;
   report.config = prepared.config;
   report.schedule_summary = prepared.schedule->info.summary;
   report.notes = prepared.notes;
-  report.metrics = compute_metrics(prepared.problem, finished.timeline);
-  report.critical_path = critical_path(finished.graph);
-  report.over_limit = find_over_limit(prepared.problem, finished.timeline);
+  report.problem = prepared.problem;
+  report.metrics = compute_metrics(graph, timeline);
+  report.critical_path = critical_path(graph);
+  for (const std::vector<IdlePart>& parts : idle_parts(graph, timeline)) {
+    report.idle.push_back(idle_times(parts));
+  }
+  report.memory = memory_rules(prepared.problem);
+  report.peak_memory = peak_memory(graph, timeline);
+  report.over_limit = find_over_limit(graph, timeline);
+  return report;
+}
+
+Finished simulate(const Prepared& prepared, bool with_formula) {
+  TaskGraph graph(prepared.problem, prepared.program);
+  Timeline timeline = simulate(graph);
+  graph = decided(std::move(graph), timeline);
+  Report report = report_on(prepared, graph, timeline);
+  if (!report.over_limit) {
+    add_steady_state(prepared, report);
+    add_trials(prepared, report);
+  }
   if (with_formula) {
     report.closed_form =
         closed_form(prepared.config.schedule, prepared.problem, prepared.config.parameters);
   }
-  return finished;
+  return {.graph = std::move(graph), .timeline = std::move(timeline), .report = std::move(report)};
 }
 
 void print_notes(const Request& request, const std::vector<std::string>& notes) {
@@ -144,9 +199,10 @@ int run(const Request& request, const Registry& registry) {
     const Prepared prepared = prepare(config, registry);
     const Finished finished = simulate(prepared, request.formula);
     if (finished.report.over_limit) {
-      throw Error(Fault{.pointer = "/memory/limit",
-                        .what = over_limit_sentence(*finished.report.over_limit, config)},
-                  ErrorKind::run_failed);
+      throw Error(
+          Fault{.pointer = "/memory/limit",
+                .what = sentence(*finished.report.over_limit, prepared.problem, config.time_unit)},
+          ErrorKind::run_failed);
     }
     OutputFile result = result_file(output);
     std::optional<OutputFile> trace;
@@ -154,7 +210,9 @@ int run(const Request& request, const Registry& registry) {
     if (!output.trace.empty()) trace.emplace(output.trace, "/output/trace");
     if (!output.timeline.empty()) timeline.emplace(output.timeline, "/output/timeline");
     if (trace) write_trace(finished.graph, finished.timeline, *trace);
-    if (timeline) write_timeline_csv(finished.timeline, config.time_unit, *timeline);
+    if (timeline) {
+      write_timeline_csv(prepared.problem, finished.timeline, config.time_unit, *timeline);
+    }
     // A full disk is found before anything appears in its place.
     if (trace) trace->flush();
     if (timeline) timeline->flush();
@@ -207,6 +265,16 @@ std::vector<std::string> names(const Registry& registry) {
   return result;
 }
 
+/// Every schedule that has an order for this config.
+std::vector<std::string> comparable(const RunConfig& config, const Registry& registry) {
+  std::vector<std::string> result;
+  for (const Schedule* schedule : registry) {
+    const bool is_given = schedule->info.name == config.schedule;
+    if (is_given || !needs_order(*schedule)) result.emplace_back(schedule->info.name);
+  }
+  return result;
+}
+
 void require_known(const std::vector<std::string>& schedules, const Registry& registry) {
   const std::vector<std::string> known = names(registry);
   std::vector<Fault> faults;
@@ -234,9 +302,9 @@ void require_known(const std::vector<std::string>& schedules, const Registry& re
 
 int compare(const Request& request, const Registry& registry) {
   require_known(request.schedules, registry);
-  const std::vector<std::string> schedules =
-      request.schedules.empty() ? names(registry) : request.schedules;
   return with_config(request, registry, [&](const RunConfig& config) {
+    const std::vector<std::string> schedules =
+        request.schedules.empty() ? comparable(config, registry) : request.schedules;
     const OutputConfig& output = config.output;
     reject(!output.trace.empty(), "/output/trace", "a comparison writes no trace", "a single run");
     reject(!output.timeline.empty(), "/output/timeline", "a comparison writes no timeline",
@@ -275,6 +343,34 @@ int check(const Request& request, const Registry& registry) {
   });
 }
 
+int explain(const Request& request, const Registry& registry) {
+  return with_config(request, registry, [&](const RunConfig& config) {
+    const OutputConfig& output = config.output;
+    reject(output.format == OutputFormat::csv, "/output/format", "an explanation has no csv",
+           "table or json");
+    reject(!output.trace.empty(), "/output/trace", "an explanation writes no trace", "a run");
+    reject(!output.timeline.empty(), "/output/timeline", "an explanation writes no timeline",
+           "a run");
+    reject(request.no_header || request.formula, "",
+           "an explanation has neither header nor formula", "a run");
+    require_different_files(request, output);
+    const Prepared prepared = prepare(config, registry);
+    Finished finished = simulate(prepared, false);
+    Explanation explanation{.report = std::move(finished.report),
+                            .idle = idle_parts(finished.graph, finished.timeline),
+                            .sensitivity = {}};
+    if (prepared.problem.stragglers.empty()) {
+      explanation.sensitivity = stage_sensitivities(finished.graph, finished.timeline);
+    }
+    OutputFile result = result_file(output);
+    result.write(output.format == OutputFormat::json
+                     ? explanation_json(explanation, finished.graph)
+                     : explanation_table(explanation, finished.graph));
+    result.commit();
+    return 0;
+  });
+}
+
 int print_program(const Request& request, const Registry& registry) {
   return with_config(request, registry, [&](const RunConfig& config) {
     reject_run_outputs(request, config.output, "a program");
@@ -297,8 +393,8 @@ int print_events(const Request& request, const Registry& registry) {
     simulate(
         graph, {.on_event = [&](const Event& event) {
           result.write(fmt::format("{},{},{},{},{}\n", format_time(event.time, config.time_unit),
-                                   name(event.event_class), event.sequence, graph.lane(event.task),
-                                   token(graph.op(event.task))));
+                                   name(event.event_class), event.sequence,
+                                   graph.device(event.task).value, token(graph.op(event.task))));
         }});
     result.commit();
     return 0;

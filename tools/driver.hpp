@@ -26,6 +26,8 @@ struct Request {
 int run(const Request& request, const Registry& registry);
 /// Runs several schedules on the same problem.
 int compare(const Request& request, const Registry& registry);
+/// Says in sentences where the idle time comes from and what would change T_total.
+int explain(const Request& request, const Registry& registry);
 /// Validates the config and its schedule without running anything.
 int check(const Request& request, const Registry& registry);
 /// Prints the program as nested loops.

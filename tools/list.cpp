@@ -8,8 +8,22 @@ namespace pipesim {
 
 namespace {
 
+std::string_view type_name(ParameterType type) {
+  switch (type) {
+    case ParameterType::integer:
+      return "integer";
+    case ParameterType::text:
+      return "text";
+    case ParameterType::orders:
+      return "orders";
+    case ParameterType::placement:
+      return "placement";
+  }
+  return "";
+}
+
 std::string range_of(const ParameterSpec& parameter) {
-  if (parameter.type == ParameterType::text) return "text";
+  if (parameter.type != ParameterType::integer) return std::string(type_name(parameter.type));
   return fmt::format("integer, {} to {}", parameter.minimum, parameter.maximum);
 }
 

@@ -71,6 +71,7 @@ class CommandLine {
 
     compare_ = add_command("compare", "run several schedules on the same problem");
     compare_->add_option("schedules", request_.schedules, "names; none: every schedule");
+    explain_ = add_command("explain", "say why the bubbles are there and what would change them");
     check_ = add_command("check", "validate the config and run nothing");
     program_ = add_command("program", "print the order of every device as nested loops");
     verify_ = add_command("verify", "check a timeline, ours or another simulator's");
@@ -92,6 +93,7 @@ class CommandLine {
                         .allowed = "--events without a command"});
     };
     if (compare_->parsed()) return compare(request_, registry);
+    if (explain_->parsed()) return explain(request_, registry);
     if (check_->parsed()) return check(request_, registry);
     if (program_->parsed()) return print_program(request_, registry);
     if (verify_->parsed()) return verify(request_, registry);
@@ -192,6 +194,7 @@ class CommandLine {
 
   CLI::App app_;
   CLI::App* compare_ = nullptr;
+  CLI::App* explain_ = nullptr;
   CLI::App* check_ = nullptr;
   CLI::App* program_ = nullptr;
   CLI::App* verify_ = nullptr;
