@@ -14,6 +14,10 @@ using test::set;
 
 namespace {
 
+const std::string kKeys =
+    "schema_version, p, m, time_unit, schedule, t_f, t_b, t_w, t_fb, t_r, first, last, costs, "
+    "placement, p2p, memory, recompute, iterations, variation, output";
+
 struct Case {
   std::string given;
   std::string message;
@@ -129,7 +133,7 @@ TEST_SUITE("unit") {
           "command line: --set m: /m: 2147483648 is too large; an integer from 1 to 2147483647");
     CHECK(faults_of(overridden({set("memory.limit=0")})) ==
           "command line: --set memory.limit: /memory/limit: 0 is too small; "
-          "an integer from 1 to 2147483647");
+          "a number of microbatches above 0, or bytes such as \"80GiB\"");
     CHECK(faults_of(overridden({set("schema_version=2")})) ==
           "command line: --set schema_version: /schema_version: version 2 is unknown; 1");
   }
@@ -158,8 +162,7 @@ TEST_SUITE("unit") {
         {"true", "true is a boolean" + a_time},
         {"null", "null" + a_time},
         {"{}", "an object" + a_time},
-        {"[1, 2, 3]", "array of 3; an array of p = 4 values, or one value for all"},
-        {"[]", "array of 0; an array of p = 4 values, or one value for all"},
+        {"[]", "array of 0; a value for each device or for each stage, or one value for all"},
     };
     for (const Case& c : cases) {
       CAPTURE(c.given);
@@ -172,20 +175,20 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("a key is known, given once, and there if it must be") {
-    const std::string keys =
-        "known keys: schema_version, p, m, time_unit, schedule, t_f, t_b, memory, output";
+    const std::string keys = "known keys: " + kKeys;
     CHECK(faults_of("{\"p\": 4, \"m\": 8, \"t_f\": 2, \"t_b\": 4,\n  \"tf\": 3, \"a/b~\": 1,\n"
                     "  \"schedule\": \"1f1b\"}") == "run.json:2:3: /tf: unknown key; " + keys +
                                                         " (did you mean \"t_f\"?)\n"
                                                         "run.json:2:12: /a~1b~0: unknown key; " +
                                                         keys);
     CHECK(faults_of(overridden({set("memory.limt=4"), set("output.fmt=csv")})) ==
-          "command line: --set memory.limt: /memory/limt: unknown key; known keys: limit "
-          "(did you mean \"limit\"?)\n"
+          "command line: --set memory.limt: /memory/limt: unknown key; known keys: limit, "
+          "activation, activation_w, parameters, optimizer (did you mean \"limit\"?)\n"
           "command line: --set output.fmt: /output/fmt: unknown key; "
           "known keys: format, file, trace, timeline");
     CHECK(faults_of(overridden({set("memory=4")})) ==
-          "command line: --set memory: /memory: 4 is a number; an object with the keys: limit");
+          "command line: --set memory: /memory: 4 is a number; an object with the keys: "
+          "limit, activation, activation_w, parameters, optimizer");
     CHECK(faults_of("{\"p\": 4, \"m\": 8, \"t_f\": 2, \"t_b\": 4, \"schedule\": \"1f1b\",\n"
                     " \"p\": 5, \"memory\": {\"limit\": 1,\n  \"limit\": 2}, \"\\u0070\": 6}") ==
           "run.json:2:2: /p: duplicate key; the first one is at run.json:1:2\n"
@@ -264,9 +267,12 @@ TEST_SUITE("unit") {
           "command line: --set t_f.4: /t_f/4: no such element; 0 to 3\n"
           "command line: --set t_f.x: /t_f/x: no such element; 0 to 3\n"
           "command line: --set t_f.-1: /t_f/-1: no such element; 0 to 3");
-    CHECK(faults_of(overridden({set("t_f=[]"), set("t_f.0=3"), set("p=0")})) ==
-          "command line: --set t_f.0: /t_f/0: no such element; the array is empty\n"
-          "command line: --set p: /p: 0 is too small; an integer from 1 to 1048576");
+    CHECK(
+        faults_of(overridden({set("t_f=[]"), set("t_f.0=3"), set("p=0")})) ==
+        "command line: --set t_f: /t_f: array of 0; a value for each device or for each stage, or "
+        "one value for all\n"
+        "command line: --set t_f.0: /t_f/0: no such element; the array is empty\n"
+        "command line: --set p: /p: 0 is too small; an integer from 1 to 1048576");
     CHECK(faults_of(overridden({set(R"(memory={"limit": 1, "limit": 2})")})) ==
           "command line: --set memory: /memory/limit: duplicate key");
     CHECK(faults_of(overridden({set("t_f=[")})) ==
@@ -282,15 +288,16 @@ TEST_SUITE("unit") {
     CHECK(faults_of({.file = file, .overrides = {set("memory.limit=0"), set("time_unit=min")}}) ==
           "run.json:1:1: /t_b: missing; required: a time such as 4 or \"4ms\"\n"
           "run.json:1:7: /p: 0 is too small; an integer from 1 to 1048576\n"
-          "run.json:2:2: /tf: unknown key; known keys: schema_version, p, m, time_unit, schedule, "
-          "t_f, t_b, memory, output (did you mean \"t_f\"?)\n"
-          "run.json:3:10: /t_f/0: -2 is negative; a time of at least 0\n"
-          "run.json:4:7: /m: 2.9 is not an integer; an integer from 1 to 2147483647\n"
-          "run.json:5:47: /schedule/flush_every: true is a boolean; "
-          "an integer from 1 to 2147483647\n"
-          "command line: --set memory.limit: /memory/limit: 0 is too small; "
-          "an integer from 1 to 2147483647\n"
-          "command line: --set time_unit: /time_unit: \"min\" is unknown; s, ms, us, ns or ps");
+          "run.json:2:2: /tf: unknown key; known keys: " +
+              kKeys +
+              " (did you mean \"t_f\"?)\n"
+              "run.json:3:10: /t_f/0: -2 is negative; a time of at least 0\n"
+              "run.json:4:7: /m: 2.9 is not an integer; an integer from 1 to 2147483647\n"
+              "run.json:5:47: /schedule/flush_every: true is a boolean; "
+              "an integer from 1 to 2147483647\n"
+              "command line: --set memory.limit: /memory/limit: 0 is too small; "
+              "a number of microbatches above 0, or bytes such as \"80GiB\"\n"
+              "command line: --set time_unit: /time_unit: \"min\" is unknown; s, ms, us, ns or ps");
   }
 
   TEST_CASE("very many faults are counted, very long values cut") {

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -54,25 +56,62 @@ struct Change {
 TEST_SUITE("unit") {
   TEST_CASE("schema and reader accept the same values") {
     const ConfigSchema schema;
-    const std::vector<Change> good = {{"/schema_version", "1"},
-                                      {"/p", "4"},
-                                      {"/m", "2147483647"},
-                                      {"/time_unit", "\"ps\""},
-                                      {"/schedule", R"("gpipe")"},
-                                      {"/schedule", R"({"name": "gpipe", "flush_every": 2})"},
-                                      {"/schedule", R"({"name": "custom", "file": "x"})"},
-                                      {"/t_f", "0"},
-                                      {"/t_f", "2.5"},
-                                      {"/t_f", R"("2.5 ms")"},
-                                      {"/t_b", R"("1e3ns")"},
-                                      {"/t_b", R"([1, "2s", 0, 4])"},
-                                      {"/memory", "{}"},
-                                      {"/memory/limit", "1"},
-                                      {"/output", "{}"},
-                                      {"/output/format", "\"csv\""},
-                                      {"/output/file", "\"a\""},
-                                      {"/output/trace", "\"a\""},
-                                      {"/output/timeline", "\"a\""}};
+    const std::vector<Change> good = {
+        {"/schema_version", "1"},
+        {"/p", "4"},
+        {"/m", "2147483647"},
+        {"/time_unit", "\"ps\""},
+        {"/schedule", R"("gpipe")"},
+        {"/schedule", R"({"name": "gpipe", "flush_every": 2})"},
+        {"/schedule", R"({"name": "custom", "file": "x"})"},
+        {"/t_f", "0"},
+        {"/t_f", "2.5"},
+        {"/t_f", R"("2.5 ms")"},
+        {"/t_b", R"("1e3ns")"},
+        {"/t_b", R"([1, "2s", 0, 4])"},
+        {"/memory", "{}"},
+        {"/memory/limit", "1"},
+        {"/output", "{}"},
+        {"/output/format", "\"csv\""},
+        {"/output/file", "\"a\""},
+        {"/output/trace", "\"a\""},
+        {"/output/timeline", "\"a\""},
+        {"/t_w", "1"},
+        {"/t_fb", "[1, 2, 3, 4]"},
+        {"/t_r", "\"1ms\""},
+        {"/first", R"({"t_f": 1, "t_b": "2us"})"},
+        {"/last", "{}"},
+        {"/p2p", "{}"},
+        {"/p2p", R"({"mode": "async", "latency": 0.5})"},
+        {"/p2p", R"({"latency": [[0, 1], [1, 0]]})"},
+        {"/p2p", R"({"bytes": "16MiB", "bandwidth": "50GB/s"})"},
+        {"/p2p", R"({"bytes": 1024, "bandwidth": "1.5 Gib/s"})"},
+        {"/p2p", R"({"devices_per_node": 2, "intra": {"latency": 1},
+                                                   "inter": {"bandwidth": "1B/s"},
+                                                   "shared_link": {"bandwidth": "8b/s"}})"},
+        {"/p2p", R"({"mode": "single_stream",
+                                                   "recv_posting": "just_in_time"})"},
+        {"/memory/limit", "1.5"},
+        {"/memory", R"({"limit": "80GiB", "activation": ["2.5 GB"],
+                                                      "activation_w": 5, "parameters": [1, 2],
+                                                      "optimizer": "0B"})"},
+        {"/recompute", "true"},
+        {"/recompute", "[0, 3]"},
+        {"/iterations", "{}"},
+        {"/iterations", R"({"count": 3, "flush": true,
+                                                          "grad_sync": [1, 2, 3, 4],
+                                                          "overlap_grad_sync": true,
+                                                          "optimizer": 2, "barrier": true})"},
+        {"/iterations", R"({"count": 3, "flush": false})"},
+        {"/variation", "{}"},
+        {"/variation", R"({"microbatch_scale": [1, 0.5],
+                                                         "launch_overhead": "3us",
+                                                         "seed": 9223372036854775807,
+                                                         "jitter": {"kind": "normal", "cv": 0.1},
+                                                         "trials": 1000})"},
+        {"/variation/stragglers", R"([{"device": 1, "factor": 1.5, "from": 0, "to": 9}])"},
+        {"/variation/jitter", R"({"kind": "normal", "cv": 0.1})"},
+        {"/variation/jitter", R"({"cv": 0})"}};
     for (const Change& change : good) {
       const json config = changed(change.pointer, json::parse(change.value));
       CAPTURE(config.dump());
@@ -113,7 +152,45 @@ TEST_SUITE("unit") {
                                      {"/output/file", "\"\""},
                                      {"/output/trace", "5"},
                                      {"/output/fmt", "\"csv\""},
-                                     {"/tf", "3"}};
+                                     {"/tf", "3"},
+                                     {"/costs", "\"costs.csv\""},
+                                     {"/t_w", "{}"},
+                                     {"/t_fb", "-1"},
+                                     {"/first", "1"},
+                                     {"/last", R"({"t_r": 1})"},
+                                     {"/placement", "\"ring\""},
+                                     {"/placement", "[]"},
+                                     {"/placement", "[-1]"},
+                                     {"/p2p", "5"},
+                                     {"/p2p/mode", "\"fast\""},
+                                     {"/p2p/latency", "[1, 2]"},
+                                     {"/p2p/bytes", "-1"},
+                                     {"/p2p/bytes", "\"5\""},
+                                     {"/p2p/bandwidth", "5"},
+                                     {"/p2p/bandwidth", "\"5GB\""},
+                                     {"/p2p/devices_per_node", "0"},
+                                     {"/p2p/intra", R"({"bytes": 1})"},
+                                     {"/p2p/shared_link", "{}"},
+                                     {"/memory/limit", "\"80\""},
+                                     {"/memory/limit", "true"},
+                                     {"/memory/activation", "[]"},
+                                     {"/memory/activation", "1.5"},
+                                     {"/recompute", "1"},
+                                     {"/recompute", "[1, 1]"},
+                                     {"/recompute", "[-1]"},
+                                     {"/iterations/count", "0"},
+                                     {"/iterations/flush", "1"},
+                                     {"/iterations/barier", "true"},
+                                     {"/variation/microbatch_scale", "[]"},
+                                     {"/variation/microbatch_scale", "[\"1\"]"},
+                                     {"/variation/stragglers", "{}"},
+                                     {"/variation/stragglers", R"([{"device": 0}])"},
+                                     {"/variation/stragglers", R"([{"device": 0, "factor": 0}])"},
+                                     {"/variation/jitter", "{}"},
+                                     {"/variation/jitter", R"({"cv": -0.1})"},
+                                     {"/variation/jitter", R"({"cv": 1, "kind": "gauss"})"},
+                                     {"/variation/seed", "-1"},
+                                     {"/variation/trials", "0"}};
     for (const Change& change : bad) {
       const json config = changed(change.pointer, json::parse(change.value));
       CAPTURE(config.dump());
@@ -137,7 +214,10 @@ TEST_SUITE("unit") {
       return keys;
     };
     const auto known_to_reader = [](const std::string& unknown_key) {
-      const std::string allowed = test::fault_list(changed(unknown_key, 1).dump()).front().allowed;
+      std::string allowed = "none: ";
+      for (const Fault& fault : test::fault_list(changed(unknown_key, 1).dump())) {
+        if (fault.what == "unknown key") allowed = fault.allowed;
+      }
       std::vector<std::string> keys;
       std::string key;
       for (const char c : allowed.substr(allowed.find(": ") + 2) + ",") {
@@ -152,7 +232,15 @@ TEST_SUITE("unit") {
       return keys;
     };
     CHECK(known_to_reader("/?") == keys_of(document));
-    CHECK(known_to_reader("/memory/?") == keys_of(document.at("properties").at("memory")));
+    for (const char* const section : {"memory", "p2p", "iterations", "variation"}) {
+      CAPTURE(section);
+      CHECK(known_to_reader(fmt::format("/{}/?", section)) ==
+            keys_of(document.at("properties").at(section)));
+    }
+    CHECK(known_to_reader("/first/?") == keys_of(document.at("definitions").at("extra")));
+    CHECK(known_to_reader("/p2p/intra/?") == keys_of(document.at("definitions").at("hop")));
+    const json& variation = document.at("properties").at("variation").at("properties");
+    CHECK(known_to_reader("/variation/jitter/?") == keys_of(variation.at("jitter")));
     CHECK(known_to_reader("/output/?") == keys_of(document.at("properties").at("output")));
   }
 }

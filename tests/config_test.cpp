@@ -28,6 +28,10 @@ RunConfig config_with(std::vector<Override> overrides) {
 
 Ticks ms(std::int64_t count) { return Ticks{count * 1'000'000'000}; }
 
+MemoryLimit microbatches(std::int64_t count) {
+  return {.microbatches = Decimal{count * Decimal::kOne}};
+}
+
 TimeSpec random_times(std::mt19937_64& random, std::int32_t p) {
   TimeSpec times;
   times.is_list = random() % 2 == 0;
@@ -36,6 +40,116 @@ TimeSpec random_times(std::mt19937_64& random, std::int32_t p) {
     times.values.emplace_back(static_cast<std::int64_t>(random() >> (1 + random() % 63)));
   }
   return times;
+}
+
+bool coin(std::mt19937_64& random) { return random() % 2 == 0; }
+
+Ticks random_time(std::mt19937_64& random) {
+  return Ticks{static_cast<std::int64_t>(random() >> (1 + random() % 63))};
+}
+
+BytesSpec random_bytes(std::mt19937_64& random, std::int32_t p) {
+  BytesSpec bytes;
+  bytes.is_list = coin(random);
+  const std::int32_t values = bytes.is_list ? p : 1;
+  for (std::int32_t i = 0; i < values; ++i) {
+    bytes.values.push_back(random_time(random).count);
+  }
+  return bytes;
+}
+
+P2pConfig random_p2p(std::mt19937_64& random, std::int32_t p) {
+  P2pConfig p2p;
+  p2p.mode = static_cast<TransferMode>(draw(random, 0, 3));
+  const bool is_blocking =
+      p2p.mode == TransferMode::single_stream || p2p.mode == TransferMode::rendezvous;
+  if (is_blocking && coin(random)) p2p.recv_posting = RecvPosting::just_in_time;
+  const Bandwidth bandwidth{1 + random_time(random).count / 2};
+  if (coin(random)) p2p.devices_per_node = static_cast<std::int32_t>(draw(random, 1, 9));
+  if (p2p.devices_per_node && coin(random)) {
+    p2p.intra = HopConfig{.latency = random_time(random), .bandwidth = bandwidth};
+    if (coin(random)) p2p.inter = HopConfig{.latency = random_time(random)};
+  } else {
+    p2p.hop = {.latency = random_time(random), .bandwidth = bandwidth};
+    if (coin(random)) {
+      p2p.hop.latency = {};
+      p2p.latencies.assign(static_cast<std::size_t>(p),
+                           random_bytes(random, p).is_list
+                               ? std::vector<Ticks>{Ticks{3}, random_time(random)}
+                               : std::vector<Ticks>{});
+    }
+  }
+  if (p2p.devices_per_node && !is_blocking && coin(random)) p2p.shared_link = bandwidth;
+  p2p.bytes = random_time(random).count;
+  return p2p;
+}
+
+VariationConfig random_variation(std::mt19937_64& random) {
+  VariationConfig variation;
+  for (auto n = draw(random, 0, 3); n > 0; --n) {
+    variation.microbatch_scale.push_back(Decimal{random_time(random).count});
+  }
+  variation.launch_overhead = random_time(random);
+  for (auto n = draw(random, 0, 2); n > 0; --n) {
+    StragglerConfig straggler{.device = static_cast<std::int32_t>(draw(random, 0, 9)),
+                              .factor = Decimal{1 + random_time(random).count / 2},
+                              .from = Ticks{random_time(random).count / 2}};
+    if (coin(random)) straggler.to = straggler.from + Ticks{draw(random, 1, 1000)};
+    variation.stragglers.push_back(straggler);
+  }
+  if (coin(random)) {
+    variation.jitter = {.kind = coin(random) ? JitterKind::lognormal : JitterKind::normal,
+                        .cv = Decimal{random_time(random).count}};
+  }
+  variation.seed = random_time(random).count;
+  if (variation.jitter) variation.trials = static_cast<std::int32_t>(draw(random, 1, 1000));
+  return variation;
+}
+
+IterationsConfig random_iterations(std::mt19937_64& random, std::int32_t p) {
+  IterationsConfig iterations;
+  iterations.count = static_cast<std::int32_t>(draw(random, 1, 1000));
+  iterations.flush = coin(random);
+  if (!iterations.flush) return iterations;
+  iterations.overlap_grad_sync = coin(random);
+  iterations.barrier = coin(random);
+  if (coin(random)) iterations.grad_sync = random_times(random, p);
+  if (coin(random)) iterations.optimizer = random_times(random, p);
+  return iterations;
+}
+
+/// Sections that the reader accepts, each with a probability of one half.
+void add_random_sections(std::mt19937_64& random, RunConfig& config) {
+  if (coin(random)) config.t_w = random_times(random, config.p);
+  if (coin(random)) config.t_r = random_times(random, config.p);
+  if (coin(random)) config.first.forward = random_time(random);
+  if (coin(random)) config.last.backward = random_time(random);
+  if (config.t_w && coin(random)) config.last.weight = random_time(random);
+  if (coin(random)) config.p2p = random_p2p(random, config.p);
+  if (coin(random)) {
+    config.memory.activation = random_bytes(random, config.p);
+    config.memory_limit.reset();
+    if (coin(random)) config.memory_limit = {.bytes = draw(random, 1, 1000) << draw(random, 0, 40)};
+    if (coin(random)) config.memory.activation_w = random_bytes(random, config.p);
+    if (coin(random)) config.memory.parameters = random_bytes(random, config.p);
+    if (coin(random)) config.memory.optimizer = random_bytes(random, config.p);
+  }
+  config.recompute.all = coin(random);
+  if (!config.recompute.all && coin(random)) config.recompute.stages = {0, 2, 5};
+  if (coin(random)) config.iterations = random_iterations(random, config.p);
+  if (coin(random)) config.variation = random_variation(random);
+  if (config.variation.microbatch_scale.empty() && coin(random)) {
+    config.t_fb = random_times(random, config.p);
+  }
+  if (config.schedule != "custom") return;
+  if (coin(random)) config.parameters["placement"] = std::string("bidirectional");
+  if (coin(random)) config.parameters["placement"] = StageDevices{Device{0}, Device{3}};
+  const Op forward{.kind = OpKind::forward, .stage = Stage{3}, .microbatch = Microbatch{2}};
+  const Op input{.kind = OpKind::backward_input, .stage = Stage{0}, .microbatch = Microbatch{1}};
+  if (coin(random)) {
+    config.parameters["order"] = StepOrders{
+        {}, {Step{.op = input}, Step{.op = forward, .overlapped = input}, Step{.op = forward}}};
+  }
 }
 
 RunConfig random_config(std::mt19937_64& random) {
@@ -48,13 +162,15 @@ RunConfig random_config(std::mt19937_64& random) {
     config.parameters["flush_every"] = draw(random, 1, 100);
   }
   if (config.schedule == "custom") {
-    config.parameters["file"] = std::string("a \"b\" \\ \n \u00fc") + letter(OpKind::forward);
+    config.parameters["file"] =
+        std::string("a \"b\" \\ \n \u00fc") + std::string(letters(OpKind::forward));
     config.parameters["v"] = draw(random, 1, 8);
   }
   config.t_f = random_times(random, config.p);
   config.t_b = random_times(random, config.p);
-  if (random() % 2 == 0) config.memory_limit = draw(random, 1, 1000);
+  if (random() % 2 == 0) config.memory_limit = microbatches(draw(random, 1, 1000));
   config.output.format = static_cast<OutputFormat>(draw(random, 0, 2));
+  add_random_sections(random, config);
   return config;
 }
 
@@ -102,7 +218,7 @@ TEST_SUITE("unit") {
     CHECK(config.t_b == TimeSpec{.values = {Ticks{1'000'000}}, .is_list = false});
     CHECK(config.schedule == "gpipe");
     CHECK(integer(config.parameters, "flush_every") == 3);
-    CHECK(config.memory_limit == 5);
+    CHECK(config.memory_limit == microbatches(5));
     CHECK(config.output.format == OutputFormat::csv);
     CHECK(config.output.file == "a");
     CHECK(config.output.trace == "b");
@@ -123,8 +239,9 @@ TEST_SUITE("unit") {
   TEST_CASE("overrides are applied in order and go through the same reader") {
     CHECK(config_with({set("p=2"), set("p=3")}).p == 3);
     CHECK(config_with({set("t_f=2.5ms")}).t_f.values[0] == Ticks{2'500'000'000});
-    CHECK(config_with({set("memory.limit=4")}).memory_limit == 4);
-    CHECK(config_with({set(R"(memory={"limit": 3})"), set("memory.limit=4")}).memory_limit == 4);
+    CHECK(config_with({set("memory.limit=4")}).memory_limit == microbatches(4));
+    CHECK(config_with({set(R"(memory={"limit": 3})"), set("memory.limit=4")}).memory_limit ==
+          microbatches(4));
     CHECK(config_with({set("t_f=[1,2,3,4]"), set("t_f.2=9")}).t_f.values ==
           std::vector{ms(1), ms(2), ms(9), ms(4)});
     CHECK(config_with({set("p=\"x\""), set("p=4")}) == config_of(kGoodConfig));
@@ -217,17 +334,16 @@ TEST_SUITE("unit") {
     config.p = 2;
     config.t_f = {.values = {Ticks{5}}, .is_list = false};
     config.t_b = {.values = {Ticks{7}, Ticks{2}}, .is_list = true};
-    config.memory_limit = 3;
+    config.memory_limit = microbatches(3);
     const Problem problem = make_problem(config, looped(2, 6));
     CHECK(problem.devices == 2);
     CHECK(problem.microbatches == 8);
     CHECK(problem.memory_limit == 3);
-    CHECK(problem.costs == std::vector<StageCosts>{{Ticks{2}, Ticks{3}},
-                                                   {Ticks{2}, Ticks{1}},
-                                                   {Ticks{2}, Ticks{2}},
-                                                   {Ticks{2}, Ticks{1}},
-                                                   {Ticks{1}, Ticks{2}},
-                                                   {Ticks{1}, Ticks{0}}});
+    const std::vector<StageCosts> costs = {
+        stage_costs(Ticks{2}, Ticks{3}), stage_costs(Ticks{2}, Ticks{1}),
+        stage_costs(Ticks{2}, Ticks{2}), stage_costs(Ticks{2}, Ticks{1}),
+        stage_costs(Ticks{1}, Ticks{2}), stage_costs(Ticks{1}, Ticks{0})};
+    CHECK(problem.costs == costs);
   }
 
   TEST_CASE("one time for each stage is taken as it is") {
@@ -247,7 +363,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("a problem without work is refused") {
     const RunConfig config = config_with({set("t_f=0"), set("t_b=[0,0,0,0]")});
-    CHECK(message_of_problem(config, one_stage_per_device(4)) ==
+    CHECK(message_of_problem(config, loop_placement(4, 1)) ==
           "/t_f: T_ideal is 0: no op takes any time; at least one time above 0");
   }
 

@@ -14,9 +14,12 @@ inline std::vector<ScheduleSignature> test_schedules() {
   const ParameterSpec flush_every{.name = "flush_every", .summary = {}};
   const ParameterSpec file{.name = "file", .type = ParameterType::text, .summary = {}};
   const ParameterSpec v{.name = "v", .minimum = 1, .maximum = 8, .summary = {}};
+  const ParameterSpec order{.name = "order", .type = ParameterType::orders, .summary = {}};
+  const ParameterSpec placement{
+      .name = "placement", .type = ParameterType::placement, .summary = {}};
   return {{.name = "gpipe", .parameters = {flush_every}},
           {.name = "1f1b", .parameters = {}},
-          {.name = "custom", .parameters = {file, v}}};
+          {.name = "custom", .parameters = {file, v, order, placement}}};
 }
 
 /// What is given to the reader.

@@ -15,8 +15,8 @@ namespace {
 
 /// "F0 0-2, B0 6-10" for each device.
 std::vector<std::string> rows(const Timeline& timeline) {
-  std::vector<std::string> result(timeline.lanes());
-  for (std::size_t lane = 0; lane < timeline.lanes(); ++lane) {
+  std::vector<std::string> result(timeline.devices());
+  for (std::size_t lane = 0; lane < timeline.devices(); ++lane) {
     for (const Span* span = timeline.begin(lane); span != timeline.end(lane); ++span) {
       result[lane] += (result[lane].empty() ? "" : ", ") + short_name(span->op) + " " +
                       std::to_string(span->start.count) + "-" + std::to_string(span->end.count);
@@ -90,14 +90,14 @@ TEST_SUITE("unit") {
       FAIL("no deadlock was found");
     } catch (const Error& error) {
       CHECK(error.kind() == ErrorKind::run_failed);
-      CHECK(std::string(error.what()) ==
-            "/schedule: deadlock: these ops wait for each other\n"
-            "  0B0 on device 0 waits for 1B0 on device 1, whose result it needs\n"
-            "  1B0 on device 1 waits for 1F0 on device 1, which stands before it in the device's "
-            "order\n"
-            "  1F0 on device 1 waits for 0F0 on device 0, whose result it needs\n"
-            "  0F0 on device 0 waits for 0B0 on device 0, which stands before it in the device's "
-            "order");
+      CHECK(
+          std::string(error.what()) ==
+          "/schedule: deadlock: these ops wait for each other\n"
+          "  0B0 on device 0 waits for 1B0 on device 1, whose result it needs\n"
+          "  1B0 on device 1 waits for 1F0 on device 1, whose result it needs\n"
+          "  1F0 on device 1 waits for 0F0 on device 0, whose result it needs\n"
+          "  0F0 on device 0 waits for 0B0 on device 0, which stands before it on a lane that both "
+          "need");
     }
   }
 
@@ -128,6 +128,7 @@ TEST_SUITE("unit") {
     CHECK(fault(problem) == "/placement: device 1 has no stage; a stage on every device");
     problem.placement.device_of[0] = {Device{0}, Device{2}};
     CHECK(fault(problem) == "/placement: a stage is on device 2; devices 0 to 1");
+    problem = test::equal_stages(2, 1, 1, 1);
     problem.costs.pop_back();
     CHECK(fault(problem) == "/t_f: costs of 1 stages; costs of 2 stages");
   }

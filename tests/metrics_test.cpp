@@ -14,7 +14,8 @@ using namespace pipesim;
 namespace {
 
 Metrics metrics_of(const std::string& schedule, const Problem& problem) {
-  return compute_metrics(problem, simulate(problem, test::program_of(schedule, problem)));
+  const TaskGraph graph(problem, test::program_of(schedule, problem));
+  return compute_metrics(graph, simulate(graph));
 }
 
 }  // namespace
@@ -100,19 +101,5 @@ TEST_SUITE("unit") {
     CHECK(metrics.t_total == Ticks{3 * kForward} * 1031);
     CHECK(metrics.bubble_fraction == Ratio{1023, 1031});
     CHECK(metrics.t_ideal_mean == Ratio{24 * Int128{kForward}, 1});
-  }
-
-  TEST_CASE("the first forward over the memory limit is found") {
-    Problem problem = test::equal_stages(4, 8, 2, 4);
-    const Timeline timeline = simulate(problem, test::program_of("1f1b", problem));
-    problem.memory_limit = 4;
-    CHECK_FALSE(find_over_limit(problem, timeline).has_value());
-    problem.memory_limit = 2;
-    const auto over = find_over_limit(problem, timeline);
-    REQUIRE(over.has_value());
-    CHECK(over->device == Device{0});
-    CHECK(over->time == Ticks{4});
-    CHECK(short_name(over->op) == "F2");
-    CHECK(over->activations == 3);
   }
 }

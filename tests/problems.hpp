@@ -17,7 +17,7 @@ inline Problem problem_of(int m, const std::vector<StageCosts>& costs) {
   Problem problem;
   problem.devices = static_cast<std::int32_t>(costs.size());
   problem.microbatches = m;
-  problem.placement = one_stage_per_device(problem.devices);
+  problem.placement = loop_placement(problem.devices, 1);
   problem.costs = costs;
   return problem;
 }
@@ -40,6 +40,13 @@ inline Problem random_problem(std::mt19937_64& random) {
   }
   costs.front().forward += Ticks{1};
   return problem_of(static_cast<int>(draw(random, 1, 20)), costs);
+}
+
+/// The built-in schedules that make an order for any problem.
+inline Registry general_schedules() {
+  Registry registry = builtin_schedules();
+  std::erase_if(registry, [](const Schedule* schedule) { return needs_order(*schedule); });
+  return registry;
 }
 
 /// The program of a built-in schedule with the parameters that it chooses itself.

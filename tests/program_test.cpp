@@ -14,8 +14,8 @@ namespace {
 
 std::string tokens(const LaneOrder& order) {
   std::string text;
-  for (OpCursor cursor(order); !cursor.done(); cursor.advance()) {
-    text += (text.empty() ? "" : " ") + token(cursor.op());
+  for (StepCursor cursor(order); !cursor.done(); cursor.advance()) {
+    text += (text.empty() ? "" : " ") + token(cursor.step().op);
   }
   return text;
 }
@@ -39,7 +39,7 @@ TEST_SUITE("unit") {
                    with_stride(repeat(3, {with_stride(backward(stage, 2), -1)}), 3)}),
         forward(stage, 6)};
     CHECK(tokens(order) == "2F0 2F1 2F2 2B2 2B1 2B0 2F3 2F4 2F5 2B5 2B4 2B3 2F6");
-    CHECK(op_count(order) == 13);
+    CHECK(step_count(order) == 13);
   }
 
   TEST_CASE("a loop without repetitions or body is nothing, wherever it stands") {
@@ -48,8 +48,8 @@ TEST_SUITE("unit") {
                              repeat(2, {repeat(0, {forward(stage, 9)})}), repeat(5, {}),
                              forward(stage, 0), repeat(-1, {forward(stage, 9)})};
     CHECK(tokens(order) == "0F0");
-    CHECK(op_count(order) == 1);
-    CHECK(OpCursor(LaneOrder{}).done());
+    CHECK(step_count(order) == 1);
+    CHECK(StepCursor(LaneOrder{}).done());
   }
 
   TEST_CASE("a stride of 0 repeats the same microbatch") {

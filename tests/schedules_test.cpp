@@ -4,7 +4,7 @@
 
 #include "schedules/schedule.hpp"
 #include "sim/engine.hpp"
-#include "sim/metrics.hpp"
+#include "sim/memory.hpp"
 #include "tests/problems.hpp"
 
 using namespace pipesim;
@@ -32,9 +32,9 @@ std::string order(const std::string& schedule, int p, int m, int device,
   const Problem problem = test::equal_stages(p, m, 1, 2);
   const Program program = test::program_of(schedule, problem, parameters);
   std::string text;
-  for (OpCursor cursor(program.lanes[static_cast<std::size_t>(device)]); !cursor.done();
+  for (StepCursor cursor(program.lanes[static_cast<std::size_t>(device)]); !cursor.done();
        cursor.advance()) {
-    text += (text.empty() ? "" : " ") + short_name(cursor.op());
+    text += (text.empty() ? "" : " ") + short_name(cursor.step().op);
   }
   return text;
 }
@@ -75,8 +75,9 @@ TEST_SUITE("unit") {
     Problem problem = test::equal_stages(4, 8, 2, 4);
     problem.memory_limit = 4;
     const auto t_total = [&](const std::string& schedule) {
-      const Timeline timeline = simulate(problem, test::program_of(schedule, problem));
-      CHECK_FALSE(find_over_limit(problem, timeline).has_value());
+      const TaskGraph graph(problem, test::program_of(schedule, problem));
+      const Timeline timeline = simulate(graph);
+      CHECK_FALSE(find_over_limit(graph, timeline).has_value());
       return total_time(timeline);
     };
     CHECK(t_total("1f1b") == Ticks{66});

@@ -3,46 +3,37 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <tuple>
 #include <vector>
 
 #include "sim/analysis.hpp"
-#include "sim/dependencies.hpp"
 #include "sim/engine.hpp"
 #include "tests/problems.hpp"
 
 using namespace pipesim;
 
-namespace {
-
-std::vector<Op> all_ops(const Problem& problem) {
-  std::vector<Op> ops;
-  for (const OpKind kind : {OpKind::forward, OpKind::backward}) {
-    for (int stage = 0; stage < problem.stages(); ++stage) {
-      for (int j = 0; j < problem.microbatches; ++j) {
-        ops.push_back(
-            {.kind = kind, .flow = {}, .stage = Stage{stage}, .microbatch = Microbatch{j}});
-      }
-    }
-  }
-  return ops;
-}
-
-}  // namespace
-
 TEST_SUITE("unit") {
-  TEST_CASE("data successors are the inverse of data predecessors") {
-    const Problem problem = test::equal_stages(4, 3, 1, 2);
-    int edges = 0;
-    for (const Op& op : all_ops(problem)) {
-      for (const Dependency& fed : data_successors(problem, op)) {
-        const DependencyList back = data_predecessors(problem, fed.op);
-        CHECK(
-            std::any_of(back.begin(), back.end(), [&](const Dependency& d) { return d.op == op; }));
-        ++edges;
+  TEST_CASE("successors are the inverse of predecessors, in every mode of communication") {
+    for (const TransferMode mode : {TransferMode::free, TransferMode::async,
+                                    TransferMode::single_stream, TransferMode::rendezvous}) {
+      Problem problem = test::equal_stages(4, 3, 1, 2);
+      problem.communication.mode = mode;
+      problem.communication.intra = {.latency = Ticks{1}, .occupancy = Ticks{2}};
+      const TaskGraph graph(problem, test::program_of("1f1b", problem));
+      std::vector<std::tuple<TaskId, TaskId, std::int64_t>> out;
+      std::vector<std::tuple<TaskId, TaskId, std::int64_t>> in;
+      for (TaskId task = 0; task < graph.size(); ++task) {
+        for (const Neighbor& next : graph.successors(task)) {
+          out.emplace_back(task, next.task, next.latency.count);
+        }
+        for (const Neighbor& before : graph.predecessors(task)) {
+          in.emplace_back(before.task, task, before.latency.count);
+        }
       }
-      edges -= static_cast<int>(data_predecessors(problem, op).size());
+      std::sort(out.begin(), out.end());
+      std::sort(in.begin(), in.end());
+      CHECK(out == in);
     }
-    CHECK(edges == 0);
   }
 
   TEST_CASE("a task's neighbours are the op before it on its lane and its inputs") {
@@ -50,9 +41,9 @@ TEST_SUITE("unit") {
     const TaskGraph graph(problem, test::program_of("gpipe", problem));
     // Lane 0: 0F0 0F1 0B0 0B1; lane 1: 1F0 1F1 1B0 1B1.
     CHECK(graph.size() == 8);
-    CHECK(graph.lanes() == 2);
+    CHECK(graph.devices() == 2);
     CHECK(token(graph.op(6)) == "1B0");
-    CHECK(graph.task(graph.op(6)) == 6);
+    CHECK(graph.find(Role::gradient, Stage{1}, Microbatch{0}) == 6);
     const NeighborList before = graph.predecessors(2);
     REQUIRE(before.size() == 3);
     CHECK(before[0].task == 1);
@@ -72,11 +63,11 @@ TEST_SUITE("unit") {
   TEST_CASE("a cycle is found wherever it is, none where there is none") {
     const Problem problem = test::equal_stages(3, 2, 1, 2);
     Program program = test::program_of("1f1b", problem);
-    CHECK(TaskGraph(problem, program).find_cycle().empty());
+    CHECK(find_cycle(TaskGraph(problem, program)).empty());
     program.lanes[2] = {backward(Stage{2}, 1), forward(Stage{2}, 0), backward(Stage{2}, 0),
                         forward(Stage{2}, 1)};
     const TaskGraph graph(problem, program);
-    const std::vector<TaskId> cycle = graph.find_cycle();
+    const std::vector<TaskId> cycle = find_cycle(graph);
     REQUIRE(cycle.size() >= 2);
     for (std::size_t i = 0; i < cycle.size(); ++i) {
       const TaskId awaited = cycle[(i + 1) % cycle.size()];

@@ -2,14 +2,17 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sim/engine.hpp"
 #include "tests/problems.hpp"
+#include "tests/random_runs.hpp"
 #include "tests/written_text.hpp"
 
 using namespace pipesim;
@@ -26,7 +29,9 @@ struct Traced {
   Json document;
 
   explicit Traced(const std::string& schedule, const Problem& problem)
-      : graph(problem, test::program_of(schedule, problem)),
+      : Traced(problem, test::program_of(schedule, problem)) {}
+  Traced(const Problem& problem, const Program& program)
+      : graph(problem, program),
         timeline(simulate(graph)),
         text(test::written_text([&](OutputFile& file) { write_trace(graph, timeline, file); })),
         document(Json::parse(text)) {}
@@ -73,12 +78,12 @@ double nanoseconds(const Json& microseconds) {
   return std::trunc(microseconds.get<double>() * 1000.0);
 }
 
-/// The slice of the event's device that has `time` strictly inside, or null.
+/// The slice on the event's thread that has `time` strictly inside, or null.
 Json slice_around(const std::vector<Json>& slices, const Json& event) {
   Json found;
   for (const Json& slice : slices) {
     const double time = event.at("ts").get<double>();
-    if (slice.at("pid") != event.at("pid")) continue;
+    if (slice.at("pid") != event.at("pid") || slice.at("tid") != event.at("tid")) continue;
     if (slice.at("ts").get<double>() < time && time < end_of(slice)) {
       CHECK(found.is_null());
       found = slice;
@@ -88,9 +93,15 @@ Json slice_around(const std::vector<Json>& slices, const Json& event) {
 }
 
 void check_no_overlap(const Traced& trace) {
-  std::map<int, Json> before;  // by device
-  for (const Json& slice : trace.events("X")) {
-    const auto [place, first] = before.try_emplace(slice.at("pid").get<int>(), slice);
+  std::vector<Json> slices = trace.events("X");
+  std::stable_sort(slices.begin(), slices.end(), [](const Json& left, const Json& right) {
+    return std::pair(left.at("ts").get<double>(), end_of(left)) <
+           std::pair(right.at("ts").get<double>(), end_of(right));
+  });
+  std::map<std::pair<int, int>, Json> before;  // by pid and tid
+  for (const Json& slice : slices) {
+    const std::pair lane(slice.at("pid").get<int>(), slice.at("tid").get<int>());
+    const auto [place, first] = before.try_emplace(lane, slice);
     if (first) continue;
     const Json& last = place->second;
     CHECK(end_of(last) <= slice.at("ts").get<double>());
@@ -99,32 +110,91 @@ void check_no_overlap(const Traced& trace) {
   }
 }
 
-/// Every arrow joins the two right slices; returns how many there are.
+std::map<std::int64_t, std::vector<Json>> by_id(const std::vector<Json>& events) {
+  std::map<std::int64_t, std::vector<Json>> grouped;
+  for (const Json& event : events) grouped[event.at("id").get<std::int64_t>()].push_back(event);
+  return grouped;
+}
+
+/// "F3" of a pair's "F3+B1" where the arrow is a forward's.
+std::string part(const Json& slice, bool is_gradient) {
+  const std::string name = slice.at("name");
+  const std::size_t plus = name.find('+');
+  if (plus == std::string::npos) return name;
+  return is_gradient ? name.substr(plus + 1) : name.substr(0, plus);
+}
+
+/// The microbatch of "F3", "I3" or "SEND_F3".
+std::string number(const std::string& name) {
+  return name.substr(name.find_first_of("0123456789"));
+}
+
+/// Every arrow joins the right slices, by way of both slices of a transfer or directly; returns how
+/// many there are.
 std::size_t check_arrows(const Traced& trace) {
   const std::vector<Json> slices = trace.events("X");
-  std::map<std::int64_t, Json> leaving;
-  for (const Json& start : trace.events("s")) {
-    CHECK(leaving.emplace(start.at("id").get<std::int64_t>(), start).second);
+  const auto leaving = by_id(trace.events("s"));
+  const auto passing = by_id(trace.events("t"));
+  const auto entering = by_id(trace.events("f"));
+  CHECK(leaving.size() == entering.size());
+  for (const auto& [id, passes] : passing) CHECK(leaving.contains(id));
+  for (const auto& [id, finishes] : entering) {
+    REQUIRE(finishes.size() == 1);
+    REQUIRE(leaving.at(id).size() == 1);
+    std::vector<Json> way = leaving.at(id);
+    if (passing.contains(id)) {
+      REQUIRE(passing.at(id).size() == 2);
+      way.insert(way.end(), passing.at(id).begin(), passing.at(id).end());
+    }
+    way.push_back(finishes[0]);
+    CHECK(finishes[0].at("bp") == "e");
+    const bool is_gradient = finishes[0].at("name") == "gradient";
+    std::string microbatch;
+    for (std::size_t i = 0; i < way.size(); ++i) {
+      CHECK(way[i].at("name") == finishes[0].at("name"));
+      CHECK(way[i].at("cat") == finishes[0].at("cat"));
+      if (i > 0) CHECK(way[i - 1].at("ts").get<double>() < way[i].at("ts").get<double>());
+      const Json slice = slice_around(slices, way[i]);
+      REQUIRE(!slice.is_null());
+      CHECK((slice.at("tid") != 0) == (i > 0 && i + 1 < way.size()));
+      const std::string now = number(part(slice, is_gradient));
+      if (i > 0) CHECK(now == microbatch);
+      microbatch = now;
+    }
   }
-  std::size_t arrows = 0;
-  for (const Json& finish : trace.events("f")) {
-    const Json& start = leaving.at(finish.at("id").get<std::int64_t>());
-    CHECK(finish.at("bp") == "e");
-    CHECK(start.at("name") == finish.at("name"));
-    CHECK(start.at("cat") == finish.at("cat"));
-    CHECK(start.at("ts").get<double>() < finish.at("ts").get<double>());
-    const Json producer = slice_around(slices, start);
-    const Json consumer = slice_around(slices, finish);
-    REQUIRE(!producer.is_null());
-    REQUIRE(!consumer.is_null());
-    CHECK(producer.at("name") == consumer.at("name"));
-    const int step = producer.at("cat") == "forward" ? 1 : -1;
-    CHECK(consumer.at("args").at("stage").get<int>() ==
-          producer.at("args").at("stage").get<int>() + step);
-    ++arrows;
+  return leaving.size();
+}
+
+/// "0/1 SEND_F0 2000 3000": pid, tid, name, ts, dur, of slices off thread 0.
+std::vector<std::string> transfer_rows(const Traced& trace) {
+  std::vector<std::string> rows;
+  for (const Json& slice : trace.events("X")) {
+    if (slice.at("tid") == 0) continue;
+    rows.push_back(slice.at("pid").dump() + "/" + slice.at("tid").dump() + " " +
+                   slice.at("name").get<std::string>() + " " + slice.at("ts").dump() + " " +
+                   slice.at("dur").dump());
   }
-  CHECK(arrows == leaving.size());
-  return arrows;
+  return rows;
+}
+
+/// "0/1 send to next", of threads other than 0.
+std::vector<std::string> thread_names(const Traced& trace) {
+  std::vector<std::string> names;
+  for (const Json& event : trace.events("M")) {
+    if (event.at("name") != "thread_name" || event.at("tid") == 0) continue;
+    names.push_back(event.at("pid").dump() + "/" + event.at("tid").dump() + " " +
+                    event.at("args").at("name").get<std::string>());
+  }
+  return names;
+}
+
+Communication hop(TransferMode mode, std::int64_t latency, std::int64_t occupancy) {
+  Communication communication;
+  communication.mode = mode;
+  communication.intra = {.latency = Ticks{latency * kMillisecond},
+                         .occupancy = Ticks{occupancy * kMillisecond}};
+  communication.inter = communication.intra;
+  return communication;
 }
 
 }  // namespace
@@ -170,11 +240,11 @@ TEST_SUITE("unit") {
     const Traced trace = small_1f1b();
     CHECK(check_arrows(trace) == 4);
     const Json leaves = trace.events("s").at(0);  // 0F0, the consumer 1F0 is task 4
-    CHECK(leaves.at("id") == 5);
+    CHECK(leaves.at("id") == 9);
     CHECK(leaves.at("ts") == 1500);
     CHECK(leaves.at("name") == "activation");
     const Json enters = trace.events("f").at(0);  // 0B0 from 1B0
-    CHECK(enters.at("id") == 3);
+    CHECK(enters.at("id") == 6);
     CHECK(enters.at("ts") == 9000);
     CHECK(enters.at("name") == "gradient");
   }
@@ -283,5 +353,124 @@ TEST_SUITE("unit") {
   TEST_CASE("trace: near the end of time a dur still ends in time") {
     const std::int64_t days = 86'400 * std::int64_t{1'000'000'000'000};
     check_no_overlap(Traced("gpipe", test::equal_stages(2, 3, 10 * days + 1, 12 * days + 7)));
+  }
+
+  TEST_CASE("trace: a transfer is a slice on both its devices") {
+    Problem problem = test::equal_stages(2, 2, 2 * kMillisecond, 4 * kMillisecond);
+    problem.communication = hop(TransferMode::async, 1, 3);
+    const Traced trace("gpipe", problem);
+    CHECK(transfer_rows(trace) ==
+          std::vector<std::string>{"0/1 SEND_F0 2000 3000", "1/2 SEND_F0 2000 3000",
+                                   "0/1 SEND_F1 5000 3000", "1/2 SEND_F1 5000 3000",
+                                   "1/3 SEND_B0 15000 3000", "0/4 SEND_B0 15000 3000",
+                                   "1/3 SEND_B1 19000 3000", "0/4 SEND_B1 19000 3000"});
+    CHECK(thread_names(trace) ==
+          std::vector<std::string>{"0/1 send to next", "0/4 receive from next",
+                                   "1/2 receive from previous", "1/3 send to previous"});
+    CHECK(check_arrows(trace) == 4);
+    CHECK(trace.events("t").size() == 8);
+    check_no_overlap(trace);
+    CHECK(trace.events("X").back().at("cat") == "send_backward");
+  }
+
+  TEST_CASE("trace: peers further away have threads by their number") {
+    Problem problem = test::equal_stages(3, 1, kMillisecond, kMillisecond);
+    problem.placement.device_of = {{Device{0}, Device{2}, Device{1}}};
+    problem.communication = hop(TransferMode::async, 0, 1);
+    const Program program = {{{forward(Stage{0}, 0), backward(Stage{0}, 0)},
+                              {forward(Stage{2}, 0), backward(Stage{2}, 0)},
+                              {forward(Stage{1}, 0), backward(Stage{1}, 0)}}};
+    const Traced trace(problem, program);
+    CHECK(thread_names(trace) ==
+          std::vector<std::string>{"0/9 send to device 2", "0/10 receive from device 2",
+                                   "1/1 send to next", "1/4 receive from next",
+                                   "2/2 receive from previous", "2/3 send to previous",
+                                   "2/5 send to device 0", "2/6 receive from device 0"});
+    check_arrows(trace);
+  }
+
+  TEST_CASE("trace: transfers that overlap stand on threads of their own") {
+    Problem problem = test::equal_stages(2, 3, kMillisecond, kMillisecond);
+    problem.communication = hop(TransferMode::free, 0, 2);
+    CHECK(transfer_rows(Traced("gpipe", problem)).empty());
+    problem.communication.shared_link = Ticks{kMillisecond};  // of one node: nothing leaves it
+    const Traced trace("gpipe", problem);
+    CHECK(thread_names(trace) ==
+          std::vector<std::string>{"0/1 send to next", "0/4 receive from next",
+                                   "0/12 send to next (2)", "0/15 receive from next (2)",
+                                   "1/2 receive from previous", "1/3 send to previous",
+                                   "1/13 receive from previous (2)", "1/14 send to previous (2)"});
+    check_no_overlap(trace);
+    CHECK(check_arrows(trace) == 6);
+  }
+
+  TEST_CASE("trace: pairs, and activations of a device with several stages") {
+    Problem problem = test::equal_stages(1, 2, kMillisecond, kMillisecond);
+    const Program program = {
+        {{forward(Stage{0}, 0), overlapped(forward(Stage{0}, 1), backward(Stage{0}, 0)),
+          backward(Stage{0}, 1)}}};
+    const Traced pair(problem, program);
+    CHECK(slice_rows(pair) ==
+          std::vector<std::string>{"0 F0 0 1000", "0 F1+B0 1000 2000", "0 B1 3000 1000"});
+    CHECK(counter_rows(pair) ==
+          std::vector<std::string>{"0 0 1", "0 1000 2", "0 3000 1", "0 4000 0"});
+    CHECK(pair.events("X").back().at("args").at("released_by") == "(0F1;0B0)");
+
+    problem.placement = loop_placement(1, 2);
+    problem.costs.push_back(problem.costs[0]);
+    problem.microbatches = 1;
+    const Traced chunks(problem, {{{forward(Stage{0}, 0), forward(Stage{1}, 0),
+                                    backward(Stage{1}, 0), backward(Stage{0}, 0)}}});
+    CHECK(chunks.events("C").at(1).at("args") == Json{{"chunks", 2}});
+  }
+
+  TEST_CASE("trace: a short slice of any kind takes the fine unit") {
+    Problem problem = test::equal_stages(2, 1, kMillisecond, kMillisecond);
+    problem.communication.mode = TransferMode::async;
+    CHECK(Traced("gpipe", problem).document.at("displayTimeUnit") == "ms");
+    problem.communication.intra.occupancy = Ticks{1'999'999};
+    CHECK(Traced("gpipe", problem).document.at("displayTimeUnit") == "ns");
+  }
+
+  TEST_CASE("trace: random runs over the whole model") {
+    for (std::uint64_t seed = 0; seed < 300; ++seed) {
+      CAPTURE(seed);
+      std::mt19937_64 random(seed);
+      const test::Run run =
+          seed % 3 == 0 ? test::random_run_with_step_ends(random) : test::random_run(random);
+      const Traced trace(run.problem, run.program);
+      std::size_t slices = 0;
+      for (const Span& span : trace.timeline.spans) {
+        const bool is_drawn = span.op.kind != OpKind::barrier;
+        slices += is_send(span.op.kind) ? 2U : is_drawn ? 1U : 0U;
+      }
+      CHECK(trace.events("X").size() == slices);
+      check_no_overlap(trace);
+      check_arrows(trace);
+    }
+  }
+
+  TEST_CASE("trace: memory in bytes has a counter of its own") {
+    Problem problem = test::equal_stages(2, 2, 2'000'000, 4'000'000);
+    problem.memory = {
+        .in_bytes = true,
+        .units_per_microbatch = 1,
+        .stages = {{.activation = 100, .kept_for_weight = 50, .input = 0, .resident = 7},
+                   {.activation = 30, .kept_for_weight = 15, .input = 0, .resident = 5}},
+        .message = 0,
+        .limit = std::nullopt};
+    const TaskGraph graph(problem, test::program_of("1f1b", problem));
+    const Timeline timeline = simulate(graph);
+    const std::string text =
+        test::written_text([&](OutputFile& file) { write_trace(graph, timeline, file); });
+    std::string seen;
+    const nlohmann::json trace = nlohmann::json::parse(text);
+    for (const auto& event : trace.at("traceEvents")) {
+      if (event.at("name") != "memory") continue;
+      seen += event.at("pid").dump() + "@" + event.at("ts").dump() + "=" +
+              event.at("args").at("bytes").dump() + " ";
+    }
+    // Device 0: F0 0-2, F1 2-4, B0 8-12, B1 14-18; device 1: F0 2-4, B0 4-8, F1 8-10, B1 10-14.
+    CHECK(seen == "0@0=107 0@2=207 0@12=107 0@18=7 1@0=5 1@2=35 1@8=35 1@14=5 ");
   }
 }

@@ -11,7 +11,7 @@ int main() {
   Problem problem;
   problem.devices = 4;
   problem.microbatches = 8;
-  problem.placement = one_stage_per_device(problem.devices);
+  problem.placement = loop_placement(problem.devices, 1);
   constexpr std::int64_t kMillisecond = 1'000'000'000;  // in ticks of a picosecond
   problem.costs.assign(4,
                        {.forward = Ticks{2 * kMillisecond}, .backward = Ticks{4 * kMillisecond}});

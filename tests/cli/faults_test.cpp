@@ -55,10 +55,12 @@ TEST_SUITE("cli") {
           "such as \"4ms\"\n"
           "run.json:6:3: /tb: unknown key; known keys: schema_version, p, m, time_unit, schedule, "
           "t_f, "
-          "t_b, memory, output (did you mean \"t_b\"?)\n"
-          "run.json:7:15: /schedule: \"1f1c\" is unknown; one of gpipe, 1f1b (did you mean "
+          "t_b, t_w, t_fb, t_r, first, last, costs, placement, p2p, memory, recompute, iterations, "
+          "variation, output (did you mean \"t_b\"?)\n"
+          "run.json:7:15: /schedule: \"1f1c\" is unknown; one of gpipe, 1f1b, custom (did you mean "
           "\"1f1b\"?)\n"
-          "run.json:8:23: /memory/limit: 0 is too small; an integer from 1 to 2147483647\n"
+          "run.json:8:23: /memory/limit: 0 is too small; a number of microbatches above 0, or "
+          "bytes such as \"80GiB\"\n"
           "run.json:9:3: /p: duplicate key; the first one is at run.json:2:3\n");
   }
 
@@ -82,17 +84,20 @@ TEST_SUITE("cli") {
     CHECK(fault("--set memory") ==
           "command line: --set memory: no value; PATH=VALUE, such as memory.limit=4\n");
     CHECK(fault(std::string(kHw52) + "--set memory.limt=4") ==
-          "command line: --set memory.limt: /memory/limt: unknown key; known keys: limit (did you "
+          "command line: --set memory.limt: /memory/limt: unknown key; known keys: limit, "
+          "activation, activation_w, "
+          "parameters, optimizer (did you "
           "mean "
           "\"limit\"?)\n");
     CHECK(fault(std::string(kHw52) + "-p 2.9") ==
           "command line: -p: /p: 2.9 is not an integer; an integer from 1 to 1048576\n");
     CHECK(fault("-p 4 -m 8") ==
-          "command line: /schedule: missing; required: one of gpipe, 1f1b\n"
+          "command line: /schedule: missing; required: one of gpipe, 1f1b, custom\n"
           "command line: /t_f: missing; required: a time such as 4 or \"4ms\"\n"
           "command line: /t_b: missing; required: a time such as 4 or \"4ms\"\n");
     CHECK(fault("compare " + std::string(kHw52) + "gpip") ==
-          "command line: compare: unknown schedule \"gpip\"; known schedules: gpipe, 1f1b (did you "
+          "command line: compare: unknown schedule \"gpip\"; known schedules: gpipe, 1f1b, custom "
+          "(did you "
           "mean "
           "\"gpipe\"?)\n");
     CHECK(fault(std::string(kHw52) + "--no-header") ==
@@ -135,7 +140,8 @@ TEST_SUITE("cli") {
     CHECK(config_fault("{\"p\": 1, \"m\": 1, \"t_f\": 1, \"t_b\": 1, \"schedule\": \"1f1b\", "
                        "\"a\\n\\u001b[31mb\": 1}") ==
           "run.json:1:58: /a\\x0a\\x1b[31mb: unknown key; known keys: schema_version, p, m, "
-          "time_unit, schedule, t_f, t_b, memory, output\n");
+          "time_unit, schedule, t_f, t_b, t_w, t_fb, t_r, first, last, costs, placement, p2p, "
+          "memory, recompute, iterations, variation, output\n");
   }
 
   TEST_CASE("faults that nobody can be told of still have their exit code") {
@@ -159,7 +165,7 @@ TEST_SUITE("cli") {
     const std::string text = fault("-p 1024 -m 1000000000 --t-f 2 --t-b 4 --schedule 1f1b");
     CHECK(
         text.rfind(
-            "command line: -m: /m: 2048000000000 tasks need some 366210.9 GiB of memory; at most ",
+            "command line: -m: /m: 2048000000000 tasks need some 427246.1 GiB of memory; at most ",
             0) == 0);
     CHECK(text.find(" GiB that are free\n") != std::string::npos);
   }
@@ -179,7 +185,7 @@ TEST_SUITE("cli") {
     CHECK(run_pipesim("check --config configs/hw5_2.json").out == "");
     CHECK(fault("check --config run.json", R"({"p": 4})") ==
           "run.json:1:1: /m: missing; required: an integer of at least 1\n"
-          "run.json:1:1: /schedule: missing; required: one of gpipe, 1f1b\n"
+          "run.json:1:1: /schedule: missing; required: one of gpipe, 1f1b, custom\n"
           "run.json:1:1: /t_f: missing; required: a time such as 4 or \"4ms\"\n"
           "run.json:1:1: /t_b: missing; required: a time such as 4 or \"4ms\"\n");
   }

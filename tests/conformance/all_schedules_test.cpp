@@ -10,6 +10,7 @@
 #include "sim/analysis.hpp"
 #include "sim/engine.hpp"
 #include "sim/lower_bound.hpp"
+#include "sim/memory.hpp"
 #include "sim/metrics.hpp"
 #include "sim/verify_timeline.hpp"
 #include "tests/problems.hpp"
@@ -46,7 +47,7 @@ void check_schedule(const Schedule& schedule, const Problem& problem) {
   const Plan planned = plan(schedule, problem, {});
   const Program program = build(schedule, problem, planned.parameters);
   const TaskGraph graph(problem, program);
-  CHECK(graph.find_cycle().empty());
+  CHECK(find_cycle(graph).empty());
   const Timeline timeline = simulate(graph);
   const auto violation = verify_timeline(problem, program, timeline);
   CHECK_MESSAGE(!violation.has_value(), (violation ? violation->detail : ""));
@@ -56,10 +57,10 @@ void check_schedule(const Schedule& schedule, const Problem& problem) {
     equal = equal && timeline.spans[task].start == longest[task];
   }
   CHECK(equal);
-  check_invariants(problem, compute_metrics(problem, timeline));
+  check_invariants(problem, compute_metrics(graph, timeline));
   check_critical_path(graph, timeline);
   if (problem.memory_limit && schedule.plan != nullptr) {
-    CHECK_FALSE(find_over_limit(problem, timeline).has_value());
+    CHECK_FALSE(find_over_limit(graph, timeline).has_value());
   }
 }
 
@@ -70,7 +71,7 @@ TEST_SUITE("conformance") {
     constexpr std::uint64_t kSeed = 20240229;
     MESSAGE("seed " << kSeed);
     std::mt19937_64 random(kSeed);
-    for (const Schedule* schedule : builtin_schedules()) {
+    for (const Schedule* schedule : test::general_schedules()) {
       for (int round = 0; round < 300; ++round) {
         Problem problem = test::random_problem(random);
         if (round % 3 == 0) problem.memory_limit = test::draw(random, 1, 20);
@@ -81,7 +82,7 @@ TEST_SUITE("conformance") {
   }
 
   TEST_CASE("equal stages: T_total = (m+p-1)(t_f+t_b) (1811.06965, 2006.09503)") {
-    for (const Schedule* schedule : builtin_schedules()) {
+    for (const Schedule* schedule : test::general_schedules()) {
       for (int p = 1; p <= 9; ++p) {
         for (int m = 1; m <= 20; ++m) {
           const Problem problem = test::equal_stages(p, m, 7, 11);
@@ -97,8 +98,8 @@ TEST_SUITE("conformance") {
       for (int m = 1; m <= 20; ++m) {
         const Problem problem = test::equal_stages(p, m, 2, 4);
         for (const std::string schedule : {"gpipe", "1f1b"}) {
-          const Metrics metrics =
-              compute_metrics(problem, simulate(problem, test::program_of(schedule, problem)));
+          const TaskGraph graph(problem, test::program_of(schedule, problem));
+          const Metrics metrics = compute_metrics(graph, simulate(graph));
           for (int i = 0; i < p; ++i) {
             const int expected = schedule == "gpipe" ? m : std::min(m, p - i);
             CHECK(metrics.devices[static_cast<std::size_t>(i)].peak_activations == expected);
@@ -125,7 +126,8 @@ TEST_SUITE("conformance") {
           equal = equal && larger.spans[i].start == timeline.spans[i].start * k;
         }
         CHECK(equal);
-        CHECK(lower_bound(scaled) == lower_bound(problem) * k);
+        CHECK(lower_bound(TaskGraph(scaled, test::program_of(schedule, scaled))) ==
+              lower_bound(TaskGraph(problem, test::program_of(schedule, problem))) * k);
       }
     }
   }
