@@ -29,14 +29,19 @@ const StepOrders& orders(const Parameters& parameters) {
 
 /// The number of stages that an order names: one more than the largest.
 int stages_of(const StepOrders& lanes) {
-  int stages = 0;
+  constexpr std::int32_t kMost = 1 << 20;
+  std::int32_t largest = -1;
   for (const auto& lane : lanes) {
     for (const Step& step : lane) {
-      stages = std::max(stages, step.op.stage.value + 1);
-      if (step.overlapped) stages = std::max(stages, step.overlapped->stage.value + 1);
+      largest =
+          std::max({largest, step.op.stage.value, step.overlapped.value_or(step.op).stage.value});
     }
   }
-  return stages;
+  if (largest >= kMost) {
+    fail("/schedule/order", fmt::format("stage {}", largest),
+         fmt::format("stages 0 to {}", kMost - 1));
+  }
+  return largest + 1;
 }
 
 Placement named_placement(const std::string& name, int devices, int stages) {

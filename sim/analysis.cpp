@@ -95,10 +95,9 @@ std::vector<TaskId> topological_order(const TaskGraph& graph) {
   std::vector<TaskId> order;
   order.reserve(graph.size());
   std::vector<boost::default_color_type> color(graph.size());
-  boost::topological_sort(
-      graph, std::back_inserter(order),
-      boost::color_map(boost::make_iterator_property_map(
-          color.begin(), boost::typed_identity_property_map<TaskId>())));
+  boost::topological_sort(graph, std::back_inserter(order),
+                          boost::color_map(boost::make_iterator_property_map(
+                              color.begin(), boost::typed_identity_property_map<TaskId>())));
   std::reverse(order.begin(), order.end());
   return order;
 }

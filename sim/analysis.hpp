@@ -16,7 +16,8 @@ std::vector<TaskId> find_cycle(const TaskGraph& graph);
 /// The Error (run failed) that says in plain words who waits for whom around a cycle.
 Error deadlock_error(const TaskGraph& graph, const std::vector<TaskId>& cycle);
 
-/// Every task after those it waits for, by BGL's topological sort. Requires a graph without a cycle.
+/// Every task after those it waits for, by BGL's topological sort. Requires a graph without a
+/// cycle.
 std::vector<TaskId> topological_order(const TaskGraph& graph);
 
 /// The start of every task as the longest path to it, found by BGL's topological sort: what the

@@ -82,6 +82,7 @@ class GapExplainer {
         attribute(releaser.start, IdleCause::communication);
         return released_by;
       case OpKind::barrier:
+      case OpKind::release:
         return explain_barrier(waiting);
       case OpKind::send_forward:
       case OpKind::send_backward:

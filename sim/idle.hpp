@@ -31,8 +31,8 @@ struct IdlePart {
   Ticks begin;
   Ticks end;
   IdleCause cause = IdleCause::dependency;
-  std::optional<Device> on{};  ///< of a dependency, the device that was waited for
-  TaskId next = kNoTask;       ///< the task that ended the gap; none for drain
+  std::optional<Device> on{};    ///< of a dependency, the device that was waited for
+  TaskId next = kNoTask;         ///< the task that ended the gap; none for drain
   TaskId released_by = kNoTask;  ///< the task whose end released it; none for fill and drain
 };
 

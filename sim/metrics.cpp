@@ -78,20 +78,23 @@ DeviceMetrics device_metrics(const Timeline& timeline, std::size_t device_index,
   return device;
 }
 
-/// Every step of a run has the same ops, so its first tasks are the first step's.
-Ticks first_step_span(const TaskGraph& graph, const Timeline& timeline, std::size_t device) {
-  const std::size_t steps = timeline.lane_begin[device + 1] - timeline.lane_begin[device];
-  const auto of_first = steps / static_cast<std::size_t>(graph.problem().iterations.count);
+/// From a device's first start to its last end in the first step.
+Ticks first_step_span(const Problem& problem, const Timeline& timeline, std::size_t device) {
   const Span* const begin = timeline.begin(device);
-  return begin[of_first - 1].end - begin->start;
+  Ticks end = begin->end;
+  for (const Span* span = begin; span != timeline.end(device); ++span) {
+    const Op& last = span->overlapped.value_or(span->op);
+    if (last.microbatch < Microbatch{problem.step_microbatches()}) end = span->end;
+  }
+  return end - begin->start;
 }
 
 Ticks iteration_time(const Problem& problem, const Timeline& timeline) {
-  const int last = problem.iterations.count - 1;
+  const int last = problem.steps() - 1;
   Ticks end;
   Ticks end_before;
   for (const Span& span : timeline.spans) {
-    const int iteration = span.op.microbatch.value / problem.microbatches;
+    const int iteration = span.op.microbatch.value / problem.step_microbatches();
     if (iteration == last) end = std::max(end, span.end);
     if (iteration == last - 1) end_before = std::max(end_before, span.end);
   }
@@ -117,7 +120,7 @@ Metrics compute_metrics(const TaskGraph& graph, const Timeline& timeline) {
     const DeviceMetrics device = device_metrics(timeline, index, metrics.t_total);
     busy += device.busy.count;
     idle += device.idle.count;
-    longest_span = std::max(longest_span, first_step_span(graph, timeline, index));
+    longest_span = std::max(longest_span, first_step_span(problem, timeline, index));
     metrics.t_ideal = std::max(metrics.t_ideal, device.busy);
     metrics.devices.push_back(device);
   }
@@ -127,7 +130,7 @@ Metrics compute_metrics(const TaskGraph& graph, const Timeline& timeline) {
   metrics.bubble_ratio = {t_total, t_ideal};
   metrics.bubble_overhead = {t_total - t_ideal, t_ideal};
   metrics.bubble_fraction = {idle, t_total * problem.devices};
-  const Int128 t_ideal_of_step = t_ideal / problem.iterations.count;
+  const Int128 t_ideal_of_step = t_ideal / problem.steps();
   metrics.span_bubble_rate = {longest_span.count - t_ideal_of_step, longest_span.count};
   metrics.lower_bound = lower_bound(graph);
   metrics.gap = {t_total - metrics.lower_bound.count, metrics.lower_bound.count};

@@ -71,7 +71,8 @@ struct Memory {
 /// Several training steps after another. With a flush the gradients of a step are reduced and the
 /// optimizer runs before a device's next step; without, the steps are one long step.
 struct Iterations {
-  std::int32_t count = 1;          ///< steps, of `microbatches` each
+  std::int32_t count = 1;          ///< steps with a flush between them, of `microbatches` each
+  std::int32_t joined = 1;         ///< steps without a flush that `microbatches` holds; divides it
   std::vector<Ticks> grad_sync;    ///< by stage: the reduction of its gradients; empty: none
   bool overlap_grad_sync = false;  ///< beside the compute lane, from the stage's last backward on
   std::vector<Ticks> optimizer;    ///< by device; empty: none
@@ -111,6 +112,9 @@ struct Problem {
 
   /// Microbatches of all steps, numbered through: step r has [r * m, (r + 1) * m).
   std::int32_t total_microbatches() const { return microbatches * iterations.count; }
+  /// Training steps of the whole run, and the microbatches of one of them.
+  std::int32_t steps() const { return iterations.count * iterations.joined; }
+  std::int32_t step_microbatches() const { return microbatches / iterations.joined; }
   int stages() const { return placement.stages(); }
   /// The flow of a microbatch: the first ones are flow 0's, the next ones flow 1's. Flows share
   /// the microbatches equally, flow 0 has one more if they are odd.

@@ -27,6 +27,20 @@ void append_text(std::string& text, const std::vector<Item>& items, int depth) {
   }
 }
 
+/// Marks the stages whose recomputations an order already has.
+void mark_recomputed(const std::vector<Item>& items, std::vector<bool>& given) {
+  for (const Item& item : items) {
+    if (const Loop* loop = std::get_if<Loop>(&item.what)) {
+      mark_recomputed(loop->body, given);
+      continue;
+    }
+    const Op& op = std::get<Step>(item.what).op;
+    if (op.kind != OpKind::recompute || op.stage < Stage{0}) continue;
+    const auto stage = static_cast<std::size_t>(op.stage.value);
+    if (stage < given.size()) given[stage] = true;
+  }
+}
+
 void append_with_recompute(const Problem& problem, const std::vector<Item>& items,
                            std::vector<Item>& result) {
   for (Item item : items) {
@@ -160,9 +174,15 @@ std::string to_text(const Program& program) {
 }
 
 Program with_recompute(const Problem& problem, Program program) {
+  std::vector<bool> given(static_cast<std::size_t>(problem.stages()));
+  for (const LaneOrder& order : program.lanes) mark_recomputed(order, given);
+  Problem left = problem;
+  for (std::size_t stage = 0; stage < left.recompute.size(); ++stage) {
+    left.recompute[stage] = left.recompute[stage] && !given[stage];
+  }
   for (LaneOrder& order : program.lanes) {
     LaneOrder result;
-    append_with_recompute(problem, order, result);
+    append_with_recompute(left, order, result);
     order = std::move(result);
   }
   return program;

@@ -99,7 +99,7 @@ class StepCursor {
 std::string to_text(const Program& program);
 
 /// The program in which every backward of a stage that recomputes (problem.recompute) follows its
-/// recomputation.
+/// recomputation. A stage whose recomputations it already has is left as it is.
 Program with_recompute(const Problem& problem, Program program);
 
 /// Throws Error (bad input) unless every device has an order in which each of its ops stands

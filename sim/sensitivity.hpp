@@ -27,7 +27,6 @@ struct StageSensitivity {
 /// By stage. Exact for static orders: a graph in which a shared link decides at run time must be
 /// given its orders first (TaskGraph::with_shared_link_orders), and no straggler may slow an op.
 /// Requires the timeline of that graph.
-std::vector<StageSensitivity> stage_sensitivities(const TaskGraph& graph,
-                                                  const Timeline& timeline);
+std::vector<StageSensitivity> stage_sensitivities(const TaskGraph& graph, const Timeline& timeline);
 
 }  // namespace pipesim

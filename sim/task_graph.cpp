@@ -123,8 +123,7 @@ void TaskGraph::link_actions(const Program& program) {
         if (computes && !on_compute_lane) continue;
         Op op = computes ? action.step.op : action.send;
         op.microbatch = Microbatch{op.microbatch.value + r * problem_.microbatches};
-        lane.push_back(computes ? find(role(op.kind), op.stage, op.microbatch)
-                                : find_transfer(op));
+        lane.push_back(computes ? find(role(op.kind), op.stage, op.microbatch) : find_transfer(op));
       }
     }
     if (on_compute_lane) {

@@ -1,8 +1,8 @@
 // The dependency graph: every step of a program and every transfer as a task, with the reasons why
 // it must wait. Compute tasks are numbered by device and by place in the device's order; transfers
-// follow, by sender and by place in the sender's order; then what ends each training step. Where only compute lanes have an order, an
-// order edge is a neighbour and needs no storage. task_graph_boost.hpp makes it a graph of the
-// Boost Graph Library.
+// follow, by sender and by place in the sender's order; then what ends each training step. Where
+// only compute lanes have an order, an order edge is a neighbour and needs no storage.
+// task_graph_boost.hpp makes it a graph of the Boost Graph Library.
 #pragma once
 
 #include <array>

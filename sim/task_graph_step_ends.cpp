@@ -33,7 +33,7 @@ void TaskGraph::add_step_ends() {
         end.optimizer = add(OpKind::optimizer, Stage{stage}, first);
         if (!iterations.barrier) continue;
         end.barrier_in = add(OpKind::barrier, Stage{stage}, first);
-        end.barrier_out = add(OpKind::barrier, Stage{stage}, first);
+        end.barrier_out = add(OpKind::release, Stage{stage}, first);
       }
     }
   }

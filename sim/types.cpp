@@ -22,13 +22,17 @@ struct KindName {
   std::string_view letters;
 };
 
-constexpr KindName kKindNames[] = {
-    {OpKind::forward, "F"},           {OpKind::backward, "B"},  {OpKind::backward_input, "I"},
-    {OpKind::backward_weight, "W"},   {OpKind::recompute, "R"}, {OpKind::send_forward, "SEND_F"},
-    {OpKind::send_backward, "SEND_B"},
-                                       {OpKind::grad_sync, "SYNC"},
-                                       {OpKind::optimizer, "OPT"},
-                                       {OpKind::barrier, "BARRIER"}};
+constexpr KindName kKindNames[] = {{OpKind::forward, "F"},
+                                   {OpKind::backward, "B"},
+                                   {OpKind::backward_input, "I"},
+                                   {OpKind::backward_weight, "W"},
+                                   {OpKind::recompute, "R"},
+                                   {OpKind::send_forward, "SEND_F"},
+                                   {OpKind::send_backward, "SEND_B"},
+                                   {OpKind::grad_sync, "SYNC"},
+                                   {OpKind::optimizer, "OPT"},
+                                   {OpKind::barrier, "BARRIER"},
+                                   {OpKind::release, "RELEASE"}};
 
 /// Takes the digits at the front of the text; nothing if there are none or too many.
 std::optional<std::int32_t> take_number(std::string_view& text) {

@@ -74,7 +74,8 @@ enum class OpKind : std::uint8_t {
   send_backward,    ///< SEND_B: gradients to the device of the stage before
   grad_sync,        ///< SYNC: the reduction of a stage's gradients at the end of a step
   optimizer,        ///< OPT: a device's optimizer after a step; named by a stage of the device
-  barrier           ///< BARRIER: every device of a step has come as far
+  barrier,          ///< BARRIER: this device and all before it have come as far
+  release           ///< RELEASE: all devices have
 };
 
 /// The kinds that a device computes, and a program orders; the others follow from them.
@@ -84,7 +85,7 @@ constexpr bool is_send(OpKind kind) {
   return kind == OpKind::send_forward || kind == OpKind::send_backward;
 }
 
-/// "F", "B", "I", "W", "R", "SEND_F", "SEND_B", "SYNC", "OPT" or "BARRIER".
+/// "F", "B", "I", "W", "R", "SEND_F", "SEND_B", "SYNC", "OPT", "BARRIER" or "RELEASE".
 std::string_view letters(OpKind kind);
 
 /// The kind with those letters, or nothing.

@@ -66,6 +66,7 @@ VerifiedRules::Inputs VerifiedRules::inputs(const Op& op) const {
     case OpKind::grad_sync:
     case OpKind::optimizer:
     case OpKind::barrier:
+    case OpKind::release:
       break;
   }
   return {};
@@ -127,7 +128,7 @@ VerifiedLanes VerifiedRules::lanes(const Op& op) const {
   const Communication& communication = problem_.communication;
   const Device device = problem_.device(op);
   VerifiedLanes lanes;
-  const bool is_beside = op.kind == OpKind::barrier ||
+  const bool is_beside = op.kind == OpKind::barrier || op.kind == OpKind::release ||
                          (op.kind == OpKind::grad_sync && problem_.iterations.overlap_grad_sync);
   if (is_beside) return lanes;
   if (!is_send(op.kind)) {

@@ -13,8 +13,8 @@ inline Program breadth_first(const Problem& problem) {
   Program program;
   program.lanes.resize(static_cast<std::size_t>(problem.devices));
   const auto lane = [&](int stage) -> LaneOrder& {
-    return program.lanes[static_cast<std::size_t>(
-        problem.device(Stage{stage}, Microbatch{0}).value)];
+    return program
+        .lanes[static_cast<std::size_t>(problem.device(Stage{stage}, Microbatch{0}).value)];
   };
   for (int stage = 0; stage < problem.stages(); ++stage) {
     lane(stage).push_back(repeat(problem.microbatches, {forward(Stage{stage}, 0)}));
@@ -32,10 +32,10 @@ inline Problem random_cluster(std::mt19937_64& random, TransferMode mode, bool s
   problem.devices = p;
   problem.microbatches = static_cast<int>(draw(random, 1, 5));
   problem.placement = loop_placement(p, v);
-  std::shuffle(problem.placement.device_of[0].begin(), problem.placement.device_of[0].end(), random);
+  std::shuffle(problem.placement.device_of[0].begin(), problem.placement.device_of[0].end(),
+               random);
   for (int stage = 0; stage < problem.stages(); ++stage) {
-    problem.costs.push_back(
-        stage_costs(Ticks{draw(random, 0, 4)}, Ticks{draw(random, 1, 5)}));
+    problem.costs.push_back(stage_costs(Ticks{draw(random, 0, 4)}, Ticks{draw(random, 1, 5)}));
   }
   problem.communication.mode = mode;
   problem.communication.devices_per_node = static_cast<int>(draw(random, 1, 3));

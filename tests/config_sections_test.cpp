@@ -83,6 +83,8 @@ TEST_SUITE("unit") {
          "devices_per_node, intra, inter, recv_posting, shared_link "
          "(did you mean \"bandwidth\"?)"},
         {"p2p.latency", "-1", "p2p/latency: -1 is negative; a time of at least 0"},
+        {"p2p.latency", "[[0, 1], [1, 2]]",
+         "p2p/latency/1/1: a latency from a device to itself; 0: hops inside a device are free"},
         {"p2p.latency", "[]",
          "p2p/latency: array of 0; one latency, or a matrix with a row for each sender"},
         {"p2p.latency", "[1]",

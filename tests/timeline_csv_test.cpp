@@ -242,7 +242,8 @@ TEST_SUITE("unit") {
           "t.csv:2:1: device is \"2\"; an integer from 0 to 1");
     CHECK(fault_of_row("0,send,F,0,0,0,2,") == "t.csv:2:3: lane is \"send\"; compute");
     CHECK(fault_of_row("0,compute,X,0,0,0,2,") ==
-          "t.csv:2:11: op is \"X\"; F, B, I, W, R, SEND_F, SEND_B, SYNC, OPT, BARRIER, or a pair "
+          "t.csv:2:11: op is \"X\"; F, B, I, W, R, SEND_F, SEND_B, SYNC, OPT, BARRIER, RELEASE, or "
+          "a pair "
           "(F;B)");
     CHECK(fault_of_row("0,compute,F,-1,0,0,2,") ==
           "t.csv:2:13: stage is \"-1\"; an integer from 0 to 2147483647");

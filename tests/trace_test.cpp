@@ -441,7 +441,7 @@ TEST_SUITE("unit") {
       const Traced trace(run.problem, run.program);
       std::size_t slices = 0;
       for (const Span& span : trace.timeline.spans) {
-        const bool is_drawn = span.op.kind != OpKind::barrier;
+        const bool is_drawn = span.op.kind != OpKind::barrier && span.op.kind != OpKind::release;
         slices += is_send(span.op.kind) ? 2U : is_drawn ? 1U : 0U;
       }
       CHECK(trace.events("X").size() == slices);

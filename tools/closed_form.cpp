@@ -17,8 +17,8 @@ bool is_textbook_step(const Problem& problem) {
   const bool communicates = communication.mode == TransferMode::rendezvous ||
                             communication.intra != Link{} || communication.inter != Link{} ||
                             !communication.latencies.empty() || communication.shared_link;
-  const bool recomputes =
-      std::find(problem.recompute.begin(), problem.recompute.end(), true) != problem.recompute.end();
+  const bool recomputes = std::find(problem.recompute.begin(), problem.recompute.end(), true) !=
+                          problem.recompute.end();
   return !communicates && !recomputes && problem.iterations.count == 1 &&
          !problem.iterations.has_tasks() && problem.launch_overhead == Ticks{} &&
          problem.stragglers.empty() && problem.durations.empty();

@@ -81,6 +81,12 @@ Program build_for(const Prepared& prepared, const Problem& problem) {
 /// The steady state, or how much longer twice the microbatches take where that is soon known.
 void add_steady_state(const Prepared& prepared, Report& report) {
   constexpr std::int64_t kSoonSimulated = 1'000'000;
+  // The rhythm shows once there are a few times as many microbatches as stages.
+  const std::int64_t stages = prepared.problem.stages();
+  if (8 * stages * stages > kSoonSimulated) {
+    report.steady_state.text = fmt::format("{} stages are too many to look for one", stages);
+    return;
+  }
   const BuildProgram build_program = [&](const Problem& problem) {
     return build_for(prepared, problem);
   };
@@ -191,7 +197,7 @@ void reject_run_outputs(const Request& request, const OutputConfig& output, std:
 int run(const Request& request, const Registry& registry) {
   return with_config(request, registry, [&](const RunConfig& config) {
     const OutputConfig& output = config.output;
-    require_different_files(request, output);
+    require_different_files(request, config);
     reject(request.formula && output.format == OutputFormat::csv, "/output/format",
            "--formula has no column in csv", "table or json");
     reject(request.no_header && output.format != OutputFormat::csv, "/output/format",
@@ -309,7 +315,7 @@ int compare(const Request& request, const Registry& registry) {
     reject(!output.trace.empty(), "/output/trace", "a comparison writes no trace", "a single run");
     reject(!output.timeline.empty(), "/output/timeline", "a comparison writes no timeline",
            "a single run");
-    require_different_files(request, output);
+    require_different_files(request, config);
     reject(request.no_header && output.format != OutputFormat::csv, "/output/format",
            fmt::format("--no-header with the format {}", name(output.format)), "csv");
     reject(request.formula && output.format != OutputFormat::json, "/output/format",
@@ -353,7 +359,7 @@ int explain(const Request& request, const Registry& registry) {
            "a run");
     reject(request.no_header || request.formula, "",
            "an explanation has neither header nor formula", "a run");
-    require_different_files(request, output);
+    require_different_files(request, config);
     const Prepared prepared = prepare(config, registry);
     Finished finished = simulate(prepared, false);
     Explanation explanation{.report = std::move(finished.report),
@@ -374,7 +380,7 @@ int explain(const Request& request, const Registry& registry) {
 int print_program(const Request& request, const Registry& registry) {
   return with_config(request, registry, [&](const RunConfig& config) {
     reject_run_outputs(request, config.output, "a program");
-    require_different_files(request, config.output);
+    require_different_files(request, config);
     OutputFile result = result_file(config.output);
     result.write(to_text(prepare(config, registry).program));
     result.commit();
@@ -385,7 +391,7 @@ int print_program(const Request& request, const Registry& registry) {
 int print_events(const Request& request, const Registry& registry) {
   return with_config(request, registry, [&](const RunConfig& config) {
     reject_run_outputs(request, config.output, "an event log");
-    require_different_files(request, config.output);
+    require_different_files(request, config);
     const Prepared prepared = prepare(config, registry);
     const TaskGraph graph(prepared.problem, prepared.program);
     OutputFile result = result_file(config.output);
@@ -404,7 +410,7 @@ int print_events(const Request& request, const Registry& registry) {
 int verify(const Request& request, const Registry& registry) {
   return with_config(request, registry, [&](const RunConfig& config) {
     reject_run_outputs(request, config.output, "a check");
-    require_different_files(request, config.output);
+    require_different_files(request, config);
     const Prepared prepared = prepare(config, registry);
     const Timeline timeline =
         read_timeline_csv(read_file(request.timeline_file), prepared.problem, config.time_unit);

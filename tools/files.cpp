@@ -58,7 +58,8 @@ ConfigText read_file(const std::string& path) {
   return result;
 }
 
-void require_different_files(const Request& request, const OutputConfig& output) {
+void require_different_files(const Request& request, const RunConfig& run) {
+  const OutputConfig& output = run.output;
   const std::string config = request.config_file.value_or("");
   if (config == "-" && request.timeline_file == "-") {
     throw Error(Fault{.place = "command line: --timeline",
@@ -68,6 +69,7 @@ void require_different_files(const Request& request, const OutputConfig& output)
   }
   const std::vector<NamedFile> files = {{"the config", "", config == "-" ? "" : config},
                                         {"the timeline to check", "", request.timeline_file},
+                                        {"the costs", "", run.costs.file},
                                         {"output.file", "/output/file", output.file},
                                         {"output.trace", "/output/trace", output.trace},
                                         {"output.timeline", "/output/timeline", output.timeline}};

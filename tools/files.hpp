@@ -14,6 +14,6 @@ ConfigText read_file(const std::string& path);
 /// Throws Error (bad input) if one file is both read and written, or written twice: whatever the
 /// spelling of its path, one would be lost. Devices and pipes may be named twice. Standard input
 /// can be read once.
-void require_different_files(const Request& request, const OutputConfig& output);
+void require_different_files(const Request& request, const RunConfig& config);
 
 }  // namespace pipesim

@@ -81,7 +81,14 @@ class P2pReader {
         continue;
       }
       std::vector<Ticks> times;
-      for (const ConfigValue& one : elements(row)) times.push_back(time(one));
+      for (const ConfigValue& one : elements(row)) {
+        times.push_back(time(one));
+        const bool is_own = times.size() == p2p_.latencies.size() + 1;
+        if (is_own && times.back() != Ticks{}) {
+          values_.add_fault(one, "a latency from a device to itself",
+                            "0: hops inside a device are free");
+        }
+      }
       p2p_.latencies.push_back(std::move(times));
     }
   }

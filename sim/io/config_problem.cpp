@@ -84,8 +84,17 @@ std::vector<Straggler> make_stragglers(const RunConfig& config) {
   return stragglers;
 }
 
+void require_countable(const RunConfig& config) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
+  const std::int64_t all = std::int64_t{config.m} * config.iterations.count;
+  if (all <= kMost) return;
+  fail("/iterations/count", fmt::format("{} microbatches in all steps", all),
+       fmt::format("at most {}", kMost));
+}
+
 /// Steps that nothing separates are one step.
 void join_steps(Problem& problem) {
+  problem.iterations.joined = problem.iterations.count;
   problem.microbatches *= problem.iterations.count;
   problem.iterations.count = 1;
 }
@@ -146,6 +155,7 @@ std::vector<Ticks> StageMap::spread(const TimeSpec& given, const std::string& po
 }
 
 Problem make_problem(const RunConfig& config, const Placement& placement) {
+  require_countable(config);
   const StageMap map(config.p, placement);
   Problem problem;
   problem.devices = config.p;

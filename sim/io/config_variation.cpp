@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::int32_t kMost = std::numeric_limits<std::int32_t>::max();
 constexpr IntegerRange kCount = {1, kMost};
+constexpr IntegerRange kTrials = {1, 10'000'000};
 constexpr IntegerRange kDevice = {0, kMost};
 constexpr IntegerRange kSeed = {0, std::numeric_limits<std::int64_t>::max()};
 
@@ -57,7 +58,7 @@ class VariationReader {
       variation_.seed = values_.integer(*value, kSeed).value_or(0);
     }
     if (const auto value = values_.find(section, "trials")) {
-      variation_.trials = static_cast<std::int32_t>(values_.integer(*value, kCount).value_or(1));
+      variation_.trials = static_cast<std::int32_t>(values_.integer(*value, kTrials).value_or(1));
       if (variation_.trials > 1 && !values_.find(section, "jitter")) {
         values_.add_fault(*value, "trials without jitter are all the same",
                           "trials with variation.jitter");
@@ -160,6 +161,10 @@ void read_iterations(const SectionContext& context, const ConfigValue& root,
   };
   read_times("grad_sync", iterations.grad_sync);
   read_times("optimizer", iterations.optimizer);
+  const auto overlap = values.find(*section, "overlap_grad_sync");
+  if (overlap && iterations.overlap_grad_sync && !iterations.grad_sync && iterations.flush) {
+    values.add_fault(*overlap, "there is no reduction to overlap", "iterations.grad_sync with it");
+  }
   if (iterations.flush) return;
   for (const char* const key : {"grad_sync", "overlap_grad_sync", "optimizer", "barrier"}) {
     const auto value = values.find(*section, key);

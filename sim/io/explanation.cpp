@@ -183,10 +183,10 @@ std::string explanation_json(const Explanation& explanation, const TaskGraph& gr
   }
   std::string runs;
   for (const CriticalRun& run : report.critical_path.runs) {
-    runs += fmt::format(
-        R"({}{{"device": {}, "stage": {}, "first": "{}", "last": "{}", "ops": {}}})",
-        runs.empty() ? "" : ", ", run.device.value, run.stage.value, short_name(run.first),
-        short_name(run.last), run.ops);
+    runs +=
+        fmt::format(R"({}{{"device": {}, "stage": {}, "first": "{}", "last": "{}", "ops": {}}})",
+                    runs.empty() ? "" : ", ", run.device.value, run.stage.value,
+                    short_name(run.first), short_name(run.last), run.ops);
   }
   std::string stages;
   for (std::size_t stage = 0; stage < explanation.sensitivity.size(); ++stage) {

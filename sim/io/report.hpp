@@ -34,8 +34,8 @@ struct Report {
   Metrics metrics;
   CriticalPath critical_path;
   Problem problem;
-  std::vector<IdleTimes> idle;        ///< by device: its idle time by cause
-  Memory memory;                      ///< how memory is counted
+  std::vector<IdleTimes> idle;            ///< by device: its idle time by cause
+  Memory memory;                          ///< how memory is counted
   std::vector<std::int64_t> peak_memory;  ///< by device, in the unit of `memory`
   std::optional<MemoryExcess> over_limit;
   SteadyState steady_state;

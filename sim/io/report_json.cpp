@@ -120,8 +120,8 @@ std::string object(const Report& report) {
   }
   text += fmt::format("  \"devices\": [{}\n  ],\n", devices);
   text += fmt::format("  \"critical_path\": {},\n", critical_path_json(report));
-  text += fmt::format("  \"iteration_time\": {},\n",
-                      time_of(report, report.metrics.iteration_time));
+  text +=
+      fmt::format("  \"iteration_time\": {},\n", time_of(report, report.metrics.iteration_time));
   text += fmt::format("  \"idle_causes\": {},\n", all_idle_json(report));
   text += fmt::format("  \"memory\": {},\n", memory_json(report));
   text += fmt::format("  \"steady_state\": {},\n", steady_state_json(report));

@@ -39,7 +39,7 @@ constexpr bool is_required(Column column) {
 std::string column_names() { return fmt::format("{}", fmt::join(kColumns, ",")); }
 
 constexpr std::string_view kAllowedOps =
-    "F, B, I, W, R, SEND_F, SEND_B, SYNC, OPT, BARRIER, or a pair (F;B)";
+    "F, B, I, W, R, SEND_F, SEND_B, SYNC, OPT, BARRIER, RELEASE, or a pair (F;B)";
 constexpr std::string_view kAllowedReleases =
     "the token of an op (2F0) or a pair ((2F0;1B3)), or nothing";
 

@@ -51,6 +51,7 @@ constexpr KindStyle style(OpKind kind) {
     case OpKind::optimizer:
       return {"optimizer", "rail_idle"};
     case OpKind::barrier:
+    case OpKind::release:
       return {"barrier", "grey"};
   }
   return {};
@@ -141,7 +142,7 @@ class TraceWriter {
     for (auto id = static_cast<TaskId>(graph_.compute_tasks()); id < graph_.size(); ++id) {
       if (graph_.is_transfer(id)) {
         write_transfer(id);
-      } else if (graph_.op(id).kind != OpKind::barrier) {
+      } else if (graph_.op(id).kind != OpKind::barrier && graph_.op(id).kind != OpKind::release) {
         write_slice(track_beside(id), timeline_.spans[id]);
       }
     }
