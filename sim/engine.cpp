@@ -57,7 +57,7 @@ class Simulation {
         start(event.task, event.time);
         break;
       case EventClass::grant:
-        grant(*graph_.shared_link(event.task), event.time);
+        if (const auto node = graph_.shared_link(event.task)) grant(*node, event.time);
         break;
     }
   }

@@ -21,6 +21,7 @@ Placement loop_placement(int devices, int stages_per_device) {
 
 Placement v_placement(int devices) {
   std::vector<Device> device_of;
+  device_of.reserve(2 * static_cast<std::size_t>(devices));
   for (int device = 0; device < devices; ++device) device_of.emplace_back(device);
   for (int device = devices - 1; device >= 0; --device) device_of.emplace_back(device);
   return {.device_of = {std::move(device_of)}};
@@ -28,6 +29,7 @@ Placement v_placement(int devices) {
 
 Placement bidirectional_placement(int devices) {
   std::vector<Device> down;
+  down.reserve(static_cast<std::size_t>(devices));
   for (int device = 0; device < devices; ++device) down.emplace_back(device);
   std::vector<Device> up(down.rbegin(), down.rend());
   return {.device_of = {std::move(down), std::move(up)}};
@@ -66,9 +68,9 @@ Ticks Problem::duration(const Op& op) const {
     case OpKind::backward:
       return stage.backward;
     case OpKind::backward_input:
-      return stage.backward - stage.weight.value();
+      return stage.backward - stage.weight.value_or(Ticks{});
     case OpKind::backward_weight:
-      return stage.weight.value();
+      return stage.weight.value_or(Ticks{});
     case OpKind::recompute:
       return stage.recompute;
     default:

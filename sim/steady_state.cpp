@@ -306,7 +306,7 @@ CriticalCycle plainer(const PeriodicGraph& graph, CriticalCycle cycle) {
   for (const std::vector<std::size_t>& lane : graph.lanes()) {
     Ticks work;
     for (const std::size_t edge : lane) work += graph.edges()[edge].weight;
-    const CriticalCycle own{.edges = lane, .weight = work, .distance = 1};
+    CriticalCycle own{.edges = lane, .weight = work, .distance = 1};
     if (!lane.empty() && own.ratio() == cycle.ratio()) return own;
   }
   return cycle;

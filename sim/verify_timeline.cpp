@@ -193,7 +193,7 @@ class Checker {
 
   Finding check_placement() {
     for (std::size_t i = 0; i < timeline_.spans.size(); ++i) {
-      const Finding found = for_each_op(timeline_.spans[i], [&](const Op& op) -> Finding {
+      Finding found = for_each_op(timeline_.spans[i], [&](const Op& op) -> Finding {
         if (is_compute(op.kind) == stands_apart(i)) {
           return violation(
               TimelineRule::placement,
@@ -324,7 +324,7 @@ class Checker {
                                      wait.delay == Ticks{0} ? "ends" : "is there: it ends",
                                      input.end.count, delay_text(wait.delay)));
       };
-      const Finding found =
+      Finding found =
           for_each_op(current, [&](const Op& op) { return for_each_wait(op, check_wait); });
       if (found) return found;
     }

@@ -87,8 +87,9 @@ TEST_SUITE("unit") {
           CAPTURE(p);
           CAPTURE(m);
           CAPTURE(c);
-          CHECK(t_total("1f1b", problem).count == base + c * (2 * (p - 1) * (m + p) / p - 2));
-          CHECK(t_total("gpipe", problem).count == base + 2 * (p - 1) * c);
+          CHECK(t_total("1f1b", problem).count ==
+                base + c * (2 * (p - std::int64_t{1}) * (m + p) / p - 2));
+          CHECK(t_total("gpipe", problem).count == base + 2 * (p - std::int64_t{1}) * c);
         }
       }
     }

@@ -77,7 +77,9 @@ P2pConfig random_p2p(std::mt19937_64& random, std::int32_t p) {
                            random_bytes(random, p).is_list
                                ? std::vector<Ticks>{Ticks{3}, random_time(random)}
                                : std::vector<Ticks>{});
-      for (std::size_t i = 0; i < p2p.latencies.size(); ++i) p2p.latencies[i][i] = Ticks{};
+      for (std::size_t i = 0; i < p2p.latencies.size(); ++i) {
+        if (i < p2p.latencies[i].size()) p2p.latencies[i][i] = Ticks{};
+      }
     }
   }
   if (p2p.devices_per_node && !is_blocking && coin(random)) p2p.shared_link = bandwidth;

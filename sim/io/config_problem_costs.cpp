@@ -110,33 +110,39 @@ class CostTableReader {
     }
   }
 
+  // What holds for most microbatches is worked out once.
   void fill_stage(Problem& problem, std::size_t stage, bool differs) {
-    // What holds for most microbatches is worked out once.
-    const bool all_differ = specific_[stage].size() == static_cast<std::size_t>(config_.m);
-    std::optional<StageCosts> general;
-    if (!all_differ) general = complete(general_[stage], fmt::format("stage {}", stage));
-    std::optional<StageCosts> longest = general;
-    const std::size_t step = static_cast<std::size_t>(config_.m);
+    const auto step = static_cast<std::size_t>(config_.m);
+    StageCosts general;
+    const bool all_differ = specific_[stage].size() == step;
+    bool is_known =
+        !all_differ && complete(general_[stage], fmt::format("stage {}", stage), general);
+    if (!all_differ && !is_known) return;
+    StageCosts longest = general;
     for (std::size_t microbatch = 0; differs && microbatch < step; ++microbatch) {
-      const auto found = specific_[stage].find(static_cast<std::int32_t>(microbatch));
-      std::optional<StageCosts> costs = general;
-      if (found != specific_[stage].end()) {
-        costs = complete(merged(general_[stage], found->second),
-                         fmt::format("stage {}, microbatch {}", stage, microbatch));
-      }
-      if (!costs) continue;
-      if (!longest) longest = costs;
-      if (longest->weight.has_value() != costs->weight.has_value()) {
+      StageCosts costs = general;
+      if (!specific(stage, microbatch, costs)) continue;
+      if (!is_known) longest = costs;
+      is_known = true;
+      if (longest.weight.has_value() != costs.weight.has_value()) {
         report(0, fmt::format("stage {} has W only for some microbatches", stage),
                "W for every microbatch, or for none");
         return;
       }
-      raise(*longest, *costs);
+      raise(longest, costs);
       for (std::size_t at = microbatch; at < microbatches_of(problem); at += step) {
-        set_durations(problem, stage, at, *costs);
+        set_durations(problem, stage, at, costs);
       }
     }
-    if (longest) problem.costs[stage] = *longest;
+    if (is_known) problem.costs[stage] = longest;
+  }
+
+  // Replaces `costs` where the microbatch has rows of its own; false if these are faulty.
+  bool specific(std::size_t stage, std::size_t microbatch, StageCosts& costs) {
+    const auto found = specific_[stage].find(static_cast<std::int32_t>(microbatch));
+    if (found == specific_[stage].end()) return true;
+    return complete(merged(general_[stage], found->second),
+                    fmt::format("stage {}, microbatch {}", stage, microbatch), costs);
   }
 
   static Cells merged(Cells cells, const Cells& other) {
@@ -153,31 +159,37 @@ class CostTableReader {
     longest.recompute = std::max(longest.recompute, costs.recompute);
   }
 
-  std::optional<StageCosts> complete(const Cells& cells, const std::string& where) {
-    const auto at = [&](OpKind kind) { return cells[static_cast<std::size_t>(kind)]; };
-    const auto forward = at(OpKind::forward);
-    auto backward = at(OpKind::backward);
-    const auto input = at(OpKind::backward_input);
-    auto weight = at(OpKind::backward_weight);
-    if (!forward) {
+  // Works out a stage's costs from the kinds that are given; false, and a fault, if they are not
+  // enough or contradict each other.
+  bool complete(const Cells& cells, const std::string& where, StageCosts& costs) {
+    const auto has = [&](OpKind kind) { return cells[static_cast<std::size_t>(kind)].has_value(); };
+    const auto time = [&](OpKind kind) {
+      return cells[static_cast<std::size_t>(kind)].value_or(Ticks{});
+    };
+    const bool has_input = has(OpKind::backward_input);
+    const bool has_parts = has_input && has(OpKind::backward_weight);
+    if (!has(OpKind::forward)) {
       report(0, fmt::format("{} has no F", where), "F for every stage");
-      return std::nullopt;
+      return false;
     }
-    if (!backward && (!input || !weight)) {
+    if (!has(OpKind::backward) && !has_parts) {
       report(0, fmt::format("{} has no B", where), "B, or both I and W, for every stage");
-      return std::nullopt;
+      return false;
     }
-    if (backward && input && !weight && *input <= *backward) weight = *backward - *input;
-    if (!backward) backward = *input + *weight;
-    const Ticks parts = input.value_or(Ticks{}) + weight.value_or(Ticks{});
-    if (parts > *backward || (input && parts != *backward)) {
+    const Ticks input = time(OpKind::backward_input);
+    Ticks weight = time(OpKind::backward_weight);
+    const Ticks backward = has(OpKind::backward) ? time(OpKind::backward) : input + weight;
+    if (has_input && !has_parts && input <= backward) weight = backward - input;
+    const Ticks parts = input + weight;
+    if (parts > backward || (has_input && parts != backward)) {
       report(0, fmt::format("{} has a B that is not I and W together", where),
              "B = I + W, or only two of them");
-      return std::nullopt;
+      return false;
     }
-    StageCosts costs = stage_costs(*forward, *backward, weight);
-    costs.recompute = at(OpKind::recompute).value_or(*forward);
-    return costs;
+    costs = stage_costs(time(OpKind::forward), backward);
+    if (has_input || has(OpKind::backward_weight)) costs.weight = weight;
+    if (has(OpKind::recompute)) costs.recompute = time(OpKind::recompute);
+    return true;
   }
 
   const RunConfig& config_;

@@ -200,7 +200,7 @@ std::optional<Bandwidth> ConfigValues::bandwidth(const ConfigValue& value) {
     add_quantity_fault(value, *parsed.fault, kBandwidthAllowed,
                        "B/s, KB/s, MB/s, GB/s, TB/s, KiB/s, MiB/s, GiB/s or TiB/s, "
                        "with b for bits");
-  } else if (parsed.value->bits_per_second == 0) {
+  } else if (parsed.value && parsed.value->bits_per_second == 0) {
     add_fault(value, tree_.shown(value.id) + " carries nothing", "a bandwidth above 0");
     return std::nullopt;
   }

@@ -68,8 +68,9 @@ ParsedQuantity<std::int64_t> scaled(std::string_view number, std::int64_t size) 
   const ParsedTime whole = parse_time(number, TimeUnit::ps);
   if (whole.ticks) {
     product = Int128{whole.ticks->count} * size;
-  } else if (*whole.fault != TimeFault::too_fine) {
-    return {.fault = quantity_fault(*whole.fault)};
+  } else if (const TimeFault fault = whole.fault.value_or(TimeFault::malformed);
+             fault != TimeFault::too_fine) {
+    return {.fault = quantity_fault(fault)};
   } else {
     const ParsedQuantity<Decimal> decimal = parse_decimal(number);
     if (!decimal.value) return {.fault = decimal.fault};

@@ -234,10 +234,10 @@ class Reader {
     const bool two = is_known && is_pair;
     const auto stages = read_indices(fields, Column::stage, two);
     const auto microbatches = read_indices(fields, Column::microbatch, two);
-    if (!is_known) return;
+    if (!is_known || !first) return;
     span.op = {
         .kind = *first, .stage = Stage{stages[0]}, .microbatch = Microbatch{microbatches[0]}};
-    if (!two) return;
+    if (!two || !second) return;
     span.overlapped =
         Op{.kind = *second, .stage = Stage{stages[1]}, .microbatch = Microbatch{microbatches[1]}};
   }

@@ -34,7 +34,7 @@ RowOfOp::RowOfOp(const std::vector<TimelineRow>& rows) {
   entries_.reserve(rows.size());
   for (std::uint32_t i = 0; i < rows.size(); ++i) {
     entries_.emplace_back(rows[i].span.op, i);
-    if (rows[i].span.overlapped) entries_.emplace_back(*rows[i].span.overlapped, i);
+    if (const auto& second = rows[i].span.overlapped) entries_.emplace_back(*second, i);
   }
   std::sort(entries_.begin(), entries_.end());
 }
