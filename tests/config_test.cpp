@@ -114,9 +114,9 @@ IterationsConfig random_iterations(std::mt19937_64& random, std::int32_t p) {
   iterations.count = static_cast<std::int32_t>(draw(random, 1, 1000));
   iterations.flush = coin(random);
   if (!iterations.flush) return iterations;
-  iterations.overlap_grad_sync = coin(random);
   iterations.barrier = coin(random);
   if (coin(random)) iterations.grad_sync = random_times(random, p);
+  if (iterations.grad_sync) iterations.overlap_grad_sync = coin(random);
   if (coin(random)) iterations.optimizer = random_times(random, p);
   return iterations;
 }
