@@ -159,9 +159,8 @@ class SimulatedMembers {
       object.add("latency", time(config.hop.latency));
     }
     if (config.bytes > 0) object.add("bytes", bytes_json(config.bytes));
-    if (const auto& bandwidth = config.hop.bandwidth) {
-      object.add("bandwidth", quoted(to_text(*bandwidth)));
-    }
+    const Bandwidth bandwidth = config.hop.bandwidth.value_or(Bandwidth{});
+    if (config.hop.bandwidth) object.add("bandwidth", quoted(to_text(bandwidth)));
     if (config.devices_per_node) {
       object.add("devices_per_node", std::to_string(*config.devices_per_node));
     }
