@@ -13,12 +13,12 @@ int main() {
   problem.microbatches = 8;
   problem.placement = loop_placement(problem.devices, 1);
   constexpr std::int64_t kMillisecond = 1'000'000'000;  // in ticks of a picosecond
-  problem.costs.assign(4,
-                       {.forward = Ticks{2 * kMillisecond}, .backward = Ticks{4 * kMillisecond}});
+  problem.costs.assign(4, stage_costs(Ticks{2 * kMillisecond}, Ticks{4 * kMillisecond}));
 
   const Schedule& schedule = *find_schedule(builtin_schedules(), "1f1b");
-  const Timeline timeline = simulate(problem, build(schedule, problem, {}));
-  const Metrics metrics = compute_metrics(problem, timeline);
+  const TaskGraph graph(problem, build(schedule, problem, {}));
+  const Timeline timeline = simulate(graph);
+  const Metrics metrics = compute_metrics(graph, timeline);
 
   std::printf("T_total %s ms, bubble ratio %s\n",
               format_time(metrics.t_total, TimeUnit::ms).c_str(),
