@@ -45,7 +45,7 @@ std::optional<Step> step_of(const std::string& cell) {
   const auto first = parse_token(cell.substr(1, semicolon - 1));
   const auto second = parse_token(cell.substr(semicolon + 1, cell.find(')') - semicolon - 1));
   REQUIRE((first && second));
-  return Step{.op = *first, .overlapped = *second};
+  return Step{.op = first.value_or(Op{}), .overlapped = second};
 }
 
 bool is_transfer_cell(const std::string& cell) {

@@ -35,7 +35,7 @@ void check_simulated(const Problem& problem, const BuildProgram& build, int peri
   const Ticks before = total_time(simulate(longer, build(longer)));
   longer.microbatches += period;
   const Ticks after = total_time(simulate(longer, build(longer)));
-  CHECK(ticks((after - before).count, period) == *state.ticks_per_microbatch);
+  CHECK(ticks((after - before).count, period) == state.ticks_per_microbatch);
 }
 
 /// Times of 1 to 9, a split of every backward, latencies up to `latency` that differ by hop.
@@ -159,7 +159,7 @@ TEST_SUITE("unit") {
         Problem problem = test::equal_stages(p, 4 * p, 2, 4);
         problem.communication.intra.latency = Ticks{c};
         const SteadyState state = steady_state(problem, schedule("1f1b"));
-        CHECK(state.ticks_per_microbatch == ticks(6 * p + 2 * c * (p - 1), p));
+        CHECK(state.ticks_per_microbatch == ticks(6 * std::int64_t{p} + 2 * c * (p - 1), p));
         CHECK(state.microbatches_in_flight == p);
       }
     }

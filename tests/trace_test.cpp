@@ -118,7 +118,7 @@ std::map<std::int64_t, std::vector<Json>> by_id(const std::vector<Json>& events)
 
 /// "F3" of a pair's "F3+B1" where the arrow is a forward's.
 std::string part(const Json& slice, bool is_gradient) {
-  const std::string name = slice.at("name");
+  std::string name = slice.at("name");
   const std::size_t plus = name.find('+');
   if (plus == std::string::npos) return name;
   return is_gradient ? name.substr(plus + 1) : name.substr(0, plus);

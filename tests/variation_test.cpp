@@ -24,6 +24,7 @@ std::vector<Ticks> trials_of(const std::string& schedule, const Problem& problem
 
 std::vector<Ticks> ticks(const std::vector<std::int64_t>& counts) {
   std::vector<Ticks> times;
+  times.reserve(counts.size());
   for (const std::int64_t count : counts) times.emplace_back(count);
   return times;
 }
