@@ -9,6 +9,10 @@ namespace pipesim {
 
 namespace {
 
+std::int64_t peak(const Problem& problem, const Parameters& /*parameters*/, Device device) {
+  return std::min(problem.devices - device.value, problem.microbatches);
+}
+
 Program build(const Problem& problem, const Parameters& /*parameters*/) {
   const int p = problem.devices;
   const int m = problem.microbatches;
@@ -33,7 +37,9 @@ const Schedule schedule_1f1b = {
              .summary = "one forward, one backward after a warm-up of p-1-i forwards",
              .source = "Narayanan et al., PipeDream-Flush, arXiv 2006.09503, section 2; "
                        "Fan et al., DAPPLE, arXiv 2007.01045, section 3",
+             .peak = "min(p - i, m)",
              .parameters = {}},
+    .peak = peak,
     .build = build,
 };
 

@@ -106,6 +106,9 @@ const Schedule schedule_custom = {
     .info = {.name = "custom",
              .summary = "the order that is given, step by step",
              .source = "tokens as in torch.distributed.pipelining's schedules",
+             .placement = "the config's",
+             .peak = "as the order says",
+             .backward = BackwardPass::mixed,
              .parameters = {{.name = kOrder,
                              .type = ParameterType::orders,
                              .summary = "a string of tokens for each device: 0F0 is stage 0, "

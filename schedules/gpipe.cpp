@@ -25,6 +25,11 @@ Plan plan(const Problem& problem, const Parameters& parameters) {
   return plan;
 }
 
+std::int64_t peak(const Problem& problem, const Parameters& parameters, Device /*device*/) {
+  const std::int64_t m = problem.microbatches;
+  return std::min(integer(parameters, kFlushEvery).value_or(m), m);
+}
+
 Program build(const Problem& problem, const Parameters& parameters) {
   const std::int64_t m = problem.microbatches;
   const std::int64_t group = std::min(integer(parameters, kFlushEvery).value_or(m), m);
@@ -56,12 +61,14 @@ const Schedule schedule_gpipe = {
     .info = {.name = "gpipe",
              .summary = "all forwards, then all backwards",
              .source = "Huang et al., GPipe, arXiv 1811.06965, section 2.3",
+             .peak = "min(flush_every, m)",
              .parameters = {{.name = kFlushEvery,
                              .type = ParameterType::integer,
                              .minimum = 1,
                              .summary = "microbatches between flushes; absent: memory.limit if "
                                         "there is one, else no flush within the step"}}},
     .plan = plan,
+    .peak = peak,
     .build = build,
 };
 

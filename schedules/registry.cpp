@@ -9,6 +9,18 @@ namespace pipesim {
 #include "schedules/schedules.def"
 #undef PIPESIM_SCHEDULE
 
+std::string_view name(BackwardPass pass) {
+  switch (pass) {
+    case BackwardPass::full:
+      return "full";
+    case BackwardPass::split:
+      return "split";
+    case BackwardPass::mixed:
+      return "mixed";
+  }
+  return "";
+}
+
 Registry builtin_schedules() {
   return {
 #define PIPESIM_SCHEDULE(name) &schedule_##name,
@@ -46,6 +58,18 @@ Placement place(const Schedule& schedule, int devices, const Parameters& paramet
 
 Plan plan(const Schedule& schedule, const Problem& problem, const Parameters& parameters) {
   return schedule.plan ? schedule.plan(problem, parameters) : Plan{parameters, {}};
+}
+
+std::int64_t peak(const Schedule& schedule, const Problem& problem, const Parameters& parameters,
+                  Device device) {
+  if (schedule.peak) return schedule.peak(problem, parameters, device);
+  std::int64_t pairs = 0;
+  for (std::int32_t j = 0; j < problem.microbatches; ++j) {
+    for (int s = 0; s < problem.stages(); ++s) {
+      pairs += problem.device(Stage{s}, Microbatch{j}) == device ? 1 : 0;
+    }
+  }
+  return pairs;
 }
 
 Program build(const Schedule& schedule, const Problem& problem, const Parameters& parameters) {

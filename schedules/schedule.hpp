@@ -11,10 +11,22 @@
 
 namespace pipesim {
 
+/// Whether a schedule runs a backward as one op or as its two gradients.
+enum class BackwardPass { full, split, mixed };
+
+/// "full", "split" or "mixed".
+std::string_view name(BackwardPass pass);
+
 struct ScheduleInfo {
   std::string_view name;     ///< as configs write it: "1f1b"
   std::string_view summary;  ///< one line
   std::string_view source;   ///< paper and section of the rule
+  std::string_view placement = "one stage a device";
+  /// The memory class: the most activations a device i ever holds, as a formula in p, m, v and the
+  /// parameters, counted as Schedule::peak counts them.
+  std::string_view peak = "m";
+  BackwardPass backward = BackwardPass::full;
+  int copies = 1;  ///< of the parameters, for directions or waves that share the devices
   std::vector<ParameterSpec> parameters;
 };
 
@@ -36,6 +48,11 @@ struct Schedule {
   /// Throws Error (bad input) with the reason and the numbers if the schedule has no meaning for
   /// the problem; default: every problem will do.
   void (*check)(const Problem& problem, const Parameters& parameters) = nullptr;
+  /// What info.peak says for this device: a bound on (stage, microbatch) pairs whose forward has
+  /// started and whose last backward part has not ended. Requires what build() requires; default:
+  /// microbatches times the device's stages.
+  std::int64_t (*peak)(const Problem& problem, const Parameters& parameters,
+                       Device device) = nullptr;
   /// The order. Requires parameters from plan() and a problem that check() accepts.
   Program (*build)(const Problem& problem, const Parameters& parameters) = nullptr;
 };
@@ -58,6 +75,8 @@ std::vector<ScheduleSignature> signatures(const Registry& registry);
 /// A schedule's functions with their defaults.
 Placement place(const Schedule& schedule, int devices, const Parameters& parameters);
 Plan plan(const Schedule& schedule, const Problem& problem, const Parameters& parameters);
+std::int64_t peak(const Schedule& schedule, const Problem& problem, const Parameters& parameters,
+                  Device device);
 /// check(), then build(), the recomputations put in, then validate_program().
 Program build(const Schedule& schedule, const Problem& problem, const Parameters& parameters);
 

@@ -31,6 +31,8 @@ struct ParameterSpec {
   /// For integers, the allowed range, both ends included.
   std::int64_t minimum = 1;
   std::int64_t maximum = std::numeric_limits<std::int32_t>::max();
+  /// For texts, the only ones allowed (none: any); for integers, texts allowed besides.
+  std::vector<std::string> choices{};
   std::string summary;  ///< one line: meaning, unit, and what holds when it is absent
 };
 
@@ -52,11 +54,20 @@ using ParameterValue = std::variant<std::int64_t, std::string, StepOrders, Stage
 /// print the same on every run.
 using Parameters = std::map<std::string, ParameterValue>;
 
-/// The integer of that name, or nothing if it was not given. Requires that it is an integer.
+/// The text of that name, or nothing if it was not given as a text.
+inline std::optional<std::string> text(const Parameters& parameters, const std::string& name) {
+  const auto found = parameters.find(name);
+  if (found == parameters.end()) return std::nullopt;
+  const auto* given = std::get_if<std::string>(&found->second);
+  return given ? std::optional(*given) : std::nullopt;
+}
+
+/// The integer of that name, or nothing if it was not given as an integer.
 inline std::optional<std::int64_t> integer(const Parameters& parameters, const std::string& name) {
   const auto found = parameters.find(name);
   if (found == parameters.end()) return std::nullopt;
-  return std::get<std::int64_t>(found->second);
+  const auto* given = std::get_if<std::int64_t>(&found->second);
+  return given ? std::optional(*given) : std::nullopt;
 }
 
 }  // namespace pipesim

@@ -23,8 +23,11 @@ std::string_view type_name(ParameterType type) {
 }
 
 std::string range_of(const ParameterSpec& parameter) {
-  if (parameter.type != ParameterType::integer) return std::string(type_name(parameter.type));
-  return fmt::format("integer, {} to {}", parameter.minimum, parameter.maximum);
+  std::string range = parameter.type == ParameterType::integer
+                          ? fmt::format("integer, {} to {}", parameter.minimum, parameter.maximum)
+                          : std::string(type_name(parameter.type));
+  for (const std::string& choice : parameter.choices) range += fmt::format(", {}", choice);
+  return range;
 }
 
 std::string as_table(const Registry& registry) {

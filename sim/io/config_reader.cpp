@@ -142,11 +142,20 @@ class ConfigReader {
   void read_parameter(const ConfigValue& value, const ParameterSpec& spec) {
     switch (spec.type) {
       case ParameterType::integer:
+        if (!spec.choices.empty() && values_.tree().kind(value.id) == JsonKind::string) {
+          read_choice(value, spec,
+                      fmt::format("an integer from {} to {}, or ", spec.minimum, spec.maximum));
+          return;
+        }
         if (const auto number = values_.integer(value, {spec.minimum, spec.maximum})) {
           config_.parameters[spec.name] = *number;
         }
         return;
       case ParameterType::text:
+        if (!spec.choices.empty()) {
+          read_choice(value, spec, "");
+          return;
+        }
         if (auto text = values_.text(value, "a text")) {
           config_.parameters[spec.name] = std::move(*text);
         }
@@ -157,6 +166,12 @@ class ConfigReader {
       case ParameterType::placement:
         return;
     }
+  }
+
+  void read_choice(const ConfigValue& value, const ParameterSpec& spec, std::string_view others) {
+    const auto chosen = values_.choice(value, spec.choices,
+                                       fmt::format("{}{}", others, alternatives(spec.choices)));
+    if (chosen) config_.parameters[spec.name] = spec.choices[*chosen];
   }
 
   void read_placement_key(const ConfigValue& root, const ScheduleSignature& signature) {
