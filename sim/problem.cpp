@@ -54,6 +54,25 @@ Device Problem::device(Stage stage, Microbatch microbatch) const {
                             [static_cast<std::size_t>(stage.value)];
 }
 
+Ticks StageCosts::duration(OpKind kind) const {
+  switch (kind) {
+    case OpKind::forward:
+      return forward;
+    case OpKind::backward:
+      return backward;
+    case OpKind::backward_input:
+      return backward - weight.value_or(Ticks{});
+    case OpKind::backward_weight:
+      return weight.value_or(Ticks{});
+    case OpKind::recompute:
+      return recompute;
+    default:
+      break;
+  }
+  PIPESIM_CHECK(is_compute(kind));
+  return {};
+}
+
 Ticks Problem::duration(const Op& op) const {
   if (!durations.empty()) {
     const std::size_t row =
@@ -61,38 +80,37 @@ Ticks Problem::duration(const Op& op) const {
     return durations[row * static_cast<std::size_t>(microbatches) +
                      static_cast<std::size_t>(op.microbatch.value % microbatches)];
   }
-  const StageCosts& stage = costs[static_cast<std::size_t>(op.stage.value)];
-  switch (op.kind) {
-    case OpKind::forward:
-      return stage.forward;
-    case OpKind::backward:
-      return stage.backward;
-    case OpKind::backward_input:
-      return stage.backward - stage.weight.value_or(Ticks{});
-    case OpKind::backward_weight:
-      return stage.weight.value_or(Ticks{});
-    case OpKind::recompute:
-      return stage.recompute;
-    default:
-      break;
-  }
-  PIPESIM_CHECK(is_compute(op.kind));
-  return {};
+  return costs[static_cast<std::size_t>(op.stage.value)].duration(op.kind);
 }
+
+namespace {
+
+/// Rounded half up to a tick.
+Ticks scaled(Ticks duration, std::int64_t numerator, std::int64_t denominator) {
+  const Int128 doubled = Int128{2} * duration.count * numerator;
+  const Int128 rounded = (doubled + denominator) / (Int128{2} * denominator);
+  if (rounded > std::numeric_limits<std::int64_t>::max()) throw_time_overflow();
+  return Ticks{static_cast<std::int64_t>(rounded)};
+}
+
+}  // namespace
 
 Ticks Problem::duration(const Op& op, const std::optional<Op>& overlapped) const {
   if (!overlapped) return launch_overhead + duration(op);
   const std::optional<Ticks>& fused = costs[static_cast<std::size_t>(op.stage.value)].fused;
-  return launch_overhead + (fused ? *fused : duration(op) + duration(*overlapped));
+  const Ticks apart = duration(op) + duration(*overlapped);
+  if (!fused || durations.empty()) return launch_overhead + fused.value_or(apart);
+  const Ticks usually =
+      costs[static_cast<std::size_t>(op.stage.value)].duration(op.kind) +
+      costs[static_cast<std::size_t>(overlapped->stage.value)].duration(overlapped->kind);
+  return launch_overhead +
+         (usually == Ticks{} ? *fused : scaled(*fused, apart.count, usually.count));
 }
 
 Ticks Problem::slowed(Ticks duration, Device device, Ticks start) const {
   for (const Straggler& straggler : stragglers) {
     if (straggler.device != device || start < straggler.from || start >= straggler.to) continue;
-    const Int128 doubled = Int128{2} * duration.count * straggler.numerator;
-    const Int128 rounded = (doubled + straggler.denominator) / (Int128{2} * straggler.denominator);
-    if (rounded > std::numeric_limits<std::int64_t>::max()) throw_time_overflow();
-    duration = Ticks{static_cast<std::int64_t>(rounded)};
+    duration = scaled(duration, straggler.numerator, straggler.denominator);
   }
   return duration;
 }

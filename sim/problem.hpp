@@ -41,6 +41,9 @@ struct StageCosts {
   std::optional<Ticks> fused{};
   Ticks recompute{};  ///< the forward once more
 
+  /// What an op of that kind takes. Requires a compute kind, and a cost for it.
+  Ticks duration(OpKind kind) const;
+
   friend bool operator==(const StageCosts&, const StageCosts&) = default;
 };
 
@@ -128,7 +131,8 @@ struct Problem {
   Device device(const Op& op) const { return device(op.stage, op.microbatch); }
   /// What an op takes by itself, without overhead. Requires a compute kind, and a cost for it.
   Ticks duration(const Op& op) const;
-  /// What a step of a compute lane takes, launch overhead included, if no straggler slows it.
+  /// What a step of a compute lane takes, launch overhead included, if no straggler slows it. A
+  /// fused pair whose ops differ by microbatch takes its `fused` in proportion to them.
   Ticks duration(const Op& op, const std::optional<Op>& overlapped) const;
   /// A duration as it is if it starts at that time on that device.
   Ticks slowed(Ticks duration, Device device, Ticks start) const;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sim/problem.hpp"
+#include "sim/timeline.hpp"
 #include "sim/types.hpp"
 
 namespace pipesim {
@@ -108,5 +109,16 @@ class SpanOfOp {
   std::size_t cells_;
   std::array<std::vector<SpanIndex>, kKinds> rows_;  // by kind; empty if no op is of that kind
 };
+
+/// What starts too early between two training steps, where the timeline has such tasks: a gradient
+/// reduction before the gradients of its stage are all there, an optimizer before its device's
+/// step and reductions (with a barrier those of every device) are over, or a device's next step
+/// before its optimizer. Requires a complete timeline with every op on its device.
+std::optional<std::string> step_end_violation(const Problem& problem, const Timeline& timeline);
+
+/// The first device, and the op whose start makes it hold more than its limit; what lasts for no
+/// time does not count. Messages count where the timeline has their transfers. Requires a complete
+/// timeline with every op on its device.
+std::optional<std::string> memory_violation(const Problem& problem, const Timeline& timeline);
 
 }  // namespace pipesim

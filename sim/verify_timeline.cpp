@@ -57,7 +57,8 @@ class Checker {
     for (const auto rule :
          {&Checker::check_completeness, &Checker::check_placement, &Checker::check_start,
           &Checker::check_duration, &Checker::check_exclusivity, &Checker::check_order,
-          &Checker::check_precedence, &Checker::check_release}) {
+          &Checker::check_precedence, &Checker::check_step_ends, &Checker::check_release,
+          &Checker::check_memory}) {
       if (Finding found = (this->*rule)()) return found;
     }
     return std::nullopt;
@@ -331,6 +332,16 @@ class Checker {
     return std::nullopt;
   }
 
+  Finding check_step_ends() {
+    const auto found = step_end_violation(problem_, timeline_);
+    return found ? Finding(violation(TimelineRule::step_end, *found)) : std::nullopt;
+  }
+
+  Finding check_memory() {
+    const auto found = memory_violation(problem_, timeline_);
+    return found ? Finding(violation(TimelineRule::memory, *found)) : std::nullopt;
+  }
+
   static std::string delay_text(Ticks delay) {
     return delay == Ticks{0} ? "" : fmt::format(" and takes {} ps more", delay.count);
   }
@@ -437,8 +448,12 @@ std::string_view name(TimelineRule rule) {
       return "order";
     case TimelineRule::precedence:
       return "precedence";
+    case TimelineRule::step_end:
+      return "step_end";
     case TimelineRule::release:
       return "release";
+    case TimelineRule::memory:
+      return "memory";
   }
   return "";
 }

@@ -21,8 +21,10 @@ enum class TimelineRule {
   exclusivity,   ///< a lane does one thing at a time; see below
   order,         ///< a compute lane keeps the program's order and its pairs, training step by step
   precedence,    ///< nothing starts before its inputs are there
-  release        ///< a span said to be released by another starts when that one ends (or arrives),
+  step_end,      ///< reductions, optimizers and the next step wait for what ends the training step
+  release,       ///< a span said to be released by another starts when that one ends (or arrives),
                  ///< and the other is one of its inputs or before it on one of its lanes
+  memory         ///< no device holds more than problem.memory.limit
 };
 
 /// "completeness", "placement", ...
@@ -45,8 +47,9 @@ struct Violation {
 /// another simulator's timeline may do both. It may also have no transfers at all although the
 /// mode makes them tasks: then their lanes are not checked, an input from another device is there
 /// no earlier than one transfer after its op's end, and an op may be released by it at any time
-/// after that. Memory limits are not checked; of gradient reductions, optimizers and barriers only
-/// their durations and that those on a compute lane overlap nothing: they may be missing.
+/// after that. Gradient reductions, optimizers and barriers may be missing too; those that are
+/// there are checked. Of memory, what lasts for no time does not count, nor do the messages of a
+/// timeline without transfers.
 ///
 /// Requires a valid problem and a program that validate_program() accepts, and lanes that cover
 /// the spans.

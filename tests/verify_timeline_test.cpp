@@ -271,7 +271,8 @@ TEST_SUITE("unit") {
 
   TEST_CASE("verify: names of the rules") {
     const std::vector<std::string> names = {"completeness", "placement", "start",      "duration",
-                                            "exclusivity",  "order",     "precedence", "release"};
+                                            "exclusivity",  "order",     "precedence", "step_end",
+                                            "release",      "memory"};
     for (std::size_t i = 0; i < names.size(); ++i) {
       CHECK(name(static_cast<TimelineRule>(i)) == names[i]);
     }

@@ -27,6 +27,29 @@ bool can_run(const test::Run& run) {
   }
 }
 
+/// The checker finds the first device whose peak is above a limit. It leaves out what lasts for no
+/// time, so there the amounts that last decide.
+void check_limit(const test::Run& run, const TaskGraph& graph, const Timeline& timeline) {
+  const std::vector<std::int64_t> peaks = peak_memory(graph, timeline);
+  const std::int64_t highest = *std::max_element(peaks.begin(), peaks.end());
+  Problem limited = run.problem;
+  limited.memory = memory_rules(run.problem);
+  limited.memory.limit = highest;
+  CHECK_FALSE(verify_timeline(limited, run.program, timeline).has_value());
+  const auto profiles = memory_profile(graph, timeline);
+  std::int64_t lasting = 0;
+  for (const auto& profile : profiles) {
+    for (std::size_t i = 0; i < profile.size(); ++i) {
+      const bool lasts = i + 1 == profile.size() || profile[i].time < profile[i + 1].time;
+      if (lasts) lasting = std::max(lasting, profile[i].amount);
+    }
+  }
+  limited.memory.limit = lasting - 1;
+  const auto violation = verify_timeline(limited, run.program, timeline);
+  REQUIRE(violation);
+  CHECK(violation->rule == TimelineRule::memory);
+}
+
 void check_run(const test::Run& run) {
   validate_problem(run.problem);
   validate_program(run.problem, run.program);
@@ -58,6 +81,7 @@ void check_run(const test::Run& run) {
   const CriticalPath path = critical_path(decided);
   CHECK(path.forward + path.backward + path.waiting == metrics.t_total);
 
+  check_limit(run, graph, timeline);
   const std::vector<std::int64_t> resident = resident_memory(run.problem);
   const auto profile = memory_profile(graph, timeline);
   for (std::size_t device = 0; device < profile.size(); ++device) {
