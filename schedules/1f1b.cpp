@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "schedules/schedule.hpp"
+#include "schedules/warm_up.hpp"
 
 namespace pipesim {
 
@@ -14,19 +15,7 @@ std::int64_t peak(const Problem& problem, const Parameters& /*parameters*/, Devi
 }
 
 Program build(const Problem& problem, const Parameters& /*parameters*/) {
-  const int p = problem.devices;
-  const int m = problem.microbatches;
-  Program program;
-  for (int i = 0; i < p; ++i) {
-    const Stage stage{i};
-    const int warm_up = std::min(p - 1 - i, m);
-    program.lanes.push_back({
-        repeat(warm_up, {forward(stage, 0)}),
-        repeat(m - warm_up, {forward(stage, warm_up), backward(stage, 0)}),
-        repeat(warm_up, {backward(stage, m - warm_up)}),
-    });
-  }
-  return program;
+  return one_f_one_b(problem);
 }
 
 }  // namespace

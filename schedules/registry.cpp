@@ -56,6 +56,23 @@ Placement place(const Schedule& schedule, int devices, const Parameters& paramet
   return schedule.place ? schedule.place(devices, parameters) : loop_placement(devices, 1);
 }
 
+Integers slices(const Schedule& schedule, const Parameters& parameters) {
+  return schedule.slices ? schedule.slices(parameters) : Integers{1};
+}
+
+Problem with_state(const Schedule& schedule, Problem problem, const Parameters& parameters) {
+  if (schedule.keepers) {
+    problem.parking.keeper = schedule.keepers(problem.devices, parameters);
+  }
+  if (schedule.weight_versions) {
+    for (std::int32_t device = 0; device < problem.devices; ++device) {
+      problem.weight_versions.push_back(
+          schedule.weight_versions(problem, parameters, Device{device}));
+    }
+  }
+  return problem;
+}
+
 Plan plan(const Schedule& schedule, const Problem& problem, const Parameters& parameters) {
   return schedule.plan ? schedule.plan(problem, parameters) : Plan{parameters, {}};
 }

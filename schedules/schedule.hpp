@@ -26,7 +26,8 @@ struct ScheduleInfo {
   /// parameters, counted as Schedule::peak counts them.
   std::string_view peak = "m";
   BackwardPass backward = BackwardPass::full;
-  int copies = 1;  ///< of the parameters, for directions or waves that share the devices
+  int copies = 1;       ///< of the parameters, for directions that share the devices
+  bool flushes = true;  ///< false: asynchronous, steps follow each other without a flush
   std::vector<ParameterSpec> parameters;
 };
 
@@ -42,6 +43,13 @@ struct Schedule {
   ScheduleInfo info;
   /// Where the stages live; default: one stage on each of the `devices`.
   Placement (*place)(int devices, const Parameters& parameters) = nullptr;
+  /// The relative costs of the slices into which a microbatch is cut; default: one slice.
+  Integers (*slices)(const Parameters& parameters) = nullptr;
+  /// By device, the one that keeps what it evicts; default: nobody parks activations.
+  std::vector<Device> (*keepers)(int devices, const Parameters& parameters) = nullptr;
+  /// How many versions of its weights a device keeps at once; default: one.
+  std::int32_t (*weight_versions)(const Problem& problem, const Parameters& parameters,
+                                  Device device) = nullptr;
   /// What the schedule chooses itself for this problem, so that a run can say and repeat what it
   /// did; default: the parameters as given, no notes.
   Plan (*plan)(const Problem& problem, const Parameters& parameters) = nullptr;
@@ -74,6 +82,10 @@ std::vector<ScheduleSignature> signatures(const Registry& registry);
 
 /// A schedule's functions with their defaults.
 Placement place(const Schedule& schedule, int devices, const Parameters& parameters);
+Integers slices(const Schedule& schedule, const Parameters& parameters);
+/// The problem with the keepers and the weight versions of the schedule. Requires parameters from
+/// plan().
+Problem with_state(const Schedule& schedule, Problem problem, const Parameters& parameters);
 Plan plan(const Schedule& schedule, const Problem& problem, const Parameters& parameters);
 std::int64_t peak(const Schedule& schedule, const Problem& problem, const Parameters& parameters,
                   Device device);

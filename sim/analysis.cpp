@@ -160,7 +160,7 @@ CriticalPath critical_path(const TaskGraph& graph) {
   }
   std::reverse(path.tasks.begin(), path.tasks.end());
   for (const TaskId task : path.tasks) {
-    if (!graph.computes(task)) continue;
+    if (!is_compute(graph.op(task).kind)) continue;
     const Op& op = graph.op(task);
     const bool is_forward = role(op.kind) == Role::forward || role(op.kind) == Role::recompute;
     (is_forward ? path.forward : path.backward) += graph.duration(task, start[task]);

@@ -22,6 +22,13 @@ class GapExplainer {
       } else {
         explain_gap(task, free_since);
       }
+      if (is_parking(span.op.kind)) {
+        add({.begin = span.start,
+             .end = span.end,
+             .cause = IdleCause::memory,
+             .next = task + 1,
+             .released_by = task});
+      }
       free_since = span.end;
     }
     add({.begin = free_since, .end = t_total, .cause = IdleCause::drain});
@@ -160,6 +167,8 @@ std::string_view name(IdleCause cause) {
       return "barrier";
     case IdleCause::optimizer:
       return "optimizer";
+    case IdleCause::memory:
+      return "memory";
   }
   return "";
 }

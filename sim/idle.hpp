@@ -18,12 +18,14 @@ enum class IdleCause {
   communication,  ///< a transfer was under way, or a stage's gradients were reduced
   head_of_line,   ///< what was needed was ready to be sent, but stood behind another transfer
   barrier,        ///< other devices had not finished the training step
-  optimizer       ///< the optimizer ran
+  optimizer,      ///< the optimizer ran
+  memory          ///< activations were moved out of its memory, or back
 };
 
-inline constexpr int kIdleCauses = 7;
+inline constexpr int kIdleCauses = 8;
 
-/// "fill", "drain", "dependency", "communication", "head_of_line", "barrier" or "optimizer".
+/// "fill", "drain", "dependency", "communication", "head_of_line", "barrier", "optimizer" or
+/// "memory".
 std::string_view name(IdleCause cause);
 
 /// A part of a gap between the ops of a device, with one cause. [begin, end) in ticks.

@@ -34,7 +34,7 @@ std::vector<TaskId> data_order(const TaskGraph& graph) {
 /// The least a task can take, whenever it starts: a straggler may also be faster than the rest.
 Ticks least_duration(const TaskGraph& graph, TaskId task) {
   Ticks least = graph.nominal_duration(task);
-  if (!graph.computes(task)) return least;
+  if (!is_compute(graph.op(task).kind)) return least;
   for (const Straggler& straggler : graph.problem().stragglers) {
     if (straggler.device != graph.device(task)) continue;
     if (straggler.numerator >= straggler.denominator) continue;

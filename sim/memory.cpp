@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <limits>
 #include <numeric>
 #include <string_view>
 #include <utility>
@@ -52,7 +53,7 @@ class StageRules {
 
   std::int64_t taken_at_start(const Op& op) const {
     const StageMemory& stage = of(op);
-    if (op.kind == OpKind::recompute) return stage.activation;
+    if (op.kind == OpKind::recompute || op.kind == OpKind::load) return stage.activation;
     if (op.kind != OpKind::forward) return 0;
     return problem_.recomputes(op.stage) ? stage.input : stage.activation;
   }
@@ -63,6 +64,8 @@ class StageRules {
     switch (op.kind) {
       case OpKind::backward:
         return stage.activation + input;
+      case OpKind::evict:
+        return stage.activation;
       case OpKind::backward_input:
         return stage.activation - stage.kept_for_weight;
       case OpKind::backward_weight:
@@ -81,25 +84,25 @@ class StageRules {
   const Memory& rules_;
 };
 
-/// The memory of one device: merges the changes of its lane, as they come, with those of its
-/// messages.
+/// The memory of one device: merges the changes of its lane, as they come, with those beside it:
+/// of its messages and of what it keeps for others.
 class DeviceMemory {
  public:
-  DeviceMemory(Device device, std::int64_t resident, std::vector<Change> messages,
+  DeviceMemory(Device device, std::int64_t resident, std::vector<Change> beside,
                const MemoryVisitor& visit)
-      : device_(device), amount_(resident), messages_(std::move(messages)), visit_(visit) {
-    std::stable_sort(messages_.begin(), messages_.end(),
+      : device_(device), amount_(resident), beside_(std::move(beside)), visit_(visit) {
+    std::stable_sort(beside_.begin(), beside_.end(),
                      [](const Change& left, const Change& right) { return left.before(right); });
   }
 
   /// Requires that the changes of the lane come in order.
   void add_step_change(const Change& change) {
-    while (next_ < messages_.size() && messages_[next_].before(change)) apply(messages_[next_++]);
+    while (next_ < beside_.size() && beside_[next_].before(change)) apply(beside_[next_++]);
     apply(change);
   }
 
   void finish() {
-    while (next_ < messages_.size()) apply(messages_[next_++]);
+    while (next_ < beside_.size()) apply(beside_[next_++]);
   }
 
  private:
@@ -111,8 +114,8 @@ class DeviceMemory {
 
   Device device_;
   std::int64_t amount_;
-  std::vector<Change> messages_;
-  std::size_t next_ = 0;  // of messages_
+  std::vector<Change> beside_;
+  std::size_t next_ = 0;  // of beside_
   const MemoryVisitor& visit_;
 };
 
@@ -142,26 +145,45 @@ Ticks needed_at(const TaskGraph& graph, const Timeline& timeline, const Op& send
   return timeline.spans[consumer].start;
 }
 
-std::vector<Change> message_changes(const TaskGraph& graph, const Timeline& timeline, Device device,
-                                    const std::vector<std::uint32_t>& transfers,
-                                    std::int64_t message) {
-  std::vector<Change> changes;
-  changes.reserve(2 * transfers.size());
+/// What a device takes and releases beside its own lane, `amount` in [begin, end).
+void add_change(std::vector<Change>& changes, Ticks begin, Ticks end, const Op& op,
+                std::int64_t amount) {
+  const bool at_once = begin == end;
+  changes.push_back(
+      {.time = begin, .phase = at_once ? Phase::passing : Phase::take, .op = op, .delta = amount});
+  changes.push_back({.time = end,
+                     .phase = at_once ? Phase::passing : Phase::release,
+                     .op = op,
+                     .delta = -amount});
+}
+
+/// By device, what it keeps for others.
+std::vector<std::vector<Change>> guest_changes(const TaskGraph& graph, const Timeline& timeline,
+                                               const Memory& rules) {
+  std::vector<std::vector<Change>> changes(timeline.devices());
+  const std::vector<Device>& keeper = graph.problem().parking.keeper;
+  if (keeper.empty()) return changes;
+  for (std::size_t device = 0; device < timeline.devices(); ++device) {
+    for (const Span* span = timeline.begin(device); span != timeline.end(device); ++span) {
+      if (span->op.kind != OpKind::evict) continue;
+      const TaskId load = graph.find(Role::load, span->op.stage, span->op.microbatch);
+      add_change(changes[static_cast<std::size_t>(keeper[device].value)], span->start,
+                 timeline.spans[load].end, span->op,
+                 rules.stages[static_cast<std::size_t>(span->op.stage.value)].activation);
+    }
+  }
+  return changes;
+}
+
+void add_message_changes(std::vector<Change>& changes, const TaskGraph& graph,
+                         const Timeline& timeline, Device device,
+                         const std::vector<std::uint32_t>& transfers, std::int64_t message) {
   for (const std::uint32_t index : transfers) {
     const Span& span = timeline.spans[index];
     const bool sends = graph.problem().device(span.op) == device;
     const Ticks until = sends ? span.end : needed_at(graph, timeline, span.op);
-    const bool at_once = span.start == until;
-    changes.push_back({.time = span.start,
-                       .phase = at_once ? Phase::passing : Phase::take,
-                       .op = span.op,
-                       .delta = message});
-    changes.push_back({.time = until,
-                       .phase = at_once ? Phase::passing : Phase::release,
-                       .op = span.op,
-                       .delta = -message});
+    add_change(changes, span.start, until, span.op, message);
   }
-  return changes;
 }
 
 void follow_lane(const StageRules& rules, const Span* begin, const Span* end,
@@ -204,32 +226,62 @@ Memory memory_rules(const Problem& problem) {
   return rules;
 }
 
-std::vector<std::int64_t> resident_memory(const Problem& problem) {
+namespace {
+
+std::vector<std::int64_t> resident_memory(const Problem& problem, const Memory& rules) {
   std::vector<std::int64_t> resident(static_cast<std::size_t>(problem.devices));
-  if (problem.memory.stages.empty()) return resident;
   for (const std::vector<Device>& flow : problem.placement.device_of) {
     for (std::size_t stage = 0; stage < flow.size(); ++stage) {
-      std::int64_t& sum = resident[static_cast<std::size_t>(flow[stage].value)];
-      sum = add(sum, problem.memory.stages[stage].resident, flow[stage]);
+      const auto device = static_cast<std::size_t>(flow[stage].value);
+      const StageMemory& held = rules.stages[stage];
+      std::int64_t& sum = resident[device];
+      sum = add(sum, held.resident, flow[stage]);
+      std::int64_t more = 0;
+      if (__builtin_mul_overflow(held.parameters, weight_versions(problem, flow[stage]) - 1,
+                                 &more)) {
+        more = std::numeric_limits<std::int64_t>::max();
+      }
+      sum = add(sum, more, flow[stage]);
     }
   }
   return resident;
 }
 
-void follow_memory(const TaskGraph& graph, const Timeline& timeline, const MemoryVisitor& visit) {
+void follow(const TaskGraph& graph, const Timeline& timeline, const Memory& rules,
+            const MemoryVisitor& visit) {
   const Problem& problem = graph.problem();
-  const Memory rules = memory_rules(problem);
-  const std::vector<std::int64_t> resident = resident_memory(problem);
+  const std::vector<std::int64_t> resident = resident_memory(problem, rules);
   const auto transfers = transfers_by_device(graph, timeline, rules);
+  auto beside = guest_changes(graph, timeline, rules);
   const StageRules stage_rules(problem, rules);
   for (std::size_t index = 0; index < timeline.devices(); ++index) {
     const Device device{index};
-    DeviceMemory memory(device, resident[index],
-                        message_changes(graph, timeline, device, transfers[index], rules.message),
-                        visit);
+    add_message_changes(beside[index], graph, timeline, device, transfers[index], rules.message);
+    DeviceMemory memory(device, resident[index], std::move(beside[index]), visit);
     follow_lane(stage_rules, timeline.begin(index), timeline.end(index), memory);
     memory.finish();
   }
+}
+
+}  // namespace
+
+std::vector<std::int64_t> resident_memory(const Problem& problem) {
+  return resident_memory(problem, memory_rules(problem));
+}
+
+void follow_memory(const TaskGraph& graph, const Timeline& timeline, const MemoryVisitor& visit) {
+  follow(graph, timeline, memory_rules(graph.problem()), visit);
+}
+
+void follow_activations(const TaskGraph& graph, const Timeline& timeline,
+                        const MemoryVisitor& visit) {
+  Memory one_each;
+  for (int stage = 0; stage < graph.problem().stages(); ++stage) {
+    const bool recomputes = graph.problem().recomputes(Stage{stage});
+    one_each.stages.push_back(recomputes ? StageMemory{.input = 1}
+                                         : StageMemory{.activation = 1, .kept_for_weight = 1});
+  }
+  follow(graph, timeline, one_each, visit);
 }
 
 std::vector<std::vector<MemoryPoint>> memory_profile(const TaskGraph& graph,

@@ -21,8 +21,9 @@ namespace pipesim {
 Memory memory_rules(const Problem& problem);
 
 /// What every device holds all the time, by device: the sum over the stages that live on it, in
-/// whichever flow, so a stage that two flows place on different devices counts on both. Throws
-/// Error if a device's sum leaves int64.
+/// whichever flow, so a stage that two flows place on different devices counts on both; the
+/// parameters once more for every further version of the weights. Throws Error if a device's sum
+/// leaves int64.
 std::vector<std::int64_t> resident_memory(const Problem& problem);
 
 /// One step of a device's memory.
@@ -44,11 +45,20 @@ using MemoryVisitor = std::function<void(Device, const MemoryChange&)>;
 /// transfers are tasks, a message is in its sender's memory from the transfer's start to its end,
 /// and in its receiver's from that start until the op that needs it starts.
 ///
+/// The end of an EVICT releases all of it and the start of a LOAD takes it again; the keeper holds
+/// it from the start of the one until the end of the other.
+///
 /// At one instant releases come before takes. What lasts for no time still takes before it
 /// releases: messages first, then the ops of the lane in its order.
 ///
 /// Requires a timeline of that graph. Throws Error if an amount leaves int64.
 void follow_memory(const TaskGraph& graph, const Timeline& timeline, const MemoryVisitor& visit);
+
+/// The same for the number of activations that a device keeps: of (stage, microbatch) pairs whose
+/// forward has started and whose last backward part has not ended, and that are not parked
+/// elsewhere; those that it keeps for others included.
+void follow_activations(const TaskGraph& graph, const Timeline& timeline,
+                        const MemoryVisitor& visit);
 
 /// What a device holds from a time on.
 struct MemoryPoint {

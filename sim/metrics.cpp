@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "sim/lower_bound.hpp"
+#include "sim/memory.hpp"
 
 namespace pipesim {
 
@@ -42,28 +43,13 @@ void add_idle(DeviceMetrics& device, const Phases& phases, Ticks from, Ticks to)
   device.idle_cooldown += overlap(phases.cooldown, Ticks{std::numeric_limits<std::int64_t>::max()});
 }
 
-/// Whether the activations of an op's stage and microbatch are no longer needed after it.
-bool releases(const Op& op) {
-  return op.kind == OpKind::backward || op.kind == OpKind::backward_weight;
-}
-
-/// Follows the activations of a device in its order and calls visit(span, alive) after each
-/// change. A pair takes before it releases: its forward starts before its backward ends.
-template <class Visit>
-void follow_activations(const Timeline& timeline, std::size_t device, Visit visit) {
-  std::int64_t alive = 0;
-  for (const Span* span = timeline.begin(device); span != timeline.end(device); ++span) {
-    if (span->op.kind == OpKind::forward) visit(*span, ++alive);
-    if (releases(span->overlapped.value_or(span->op))) visit(*span, --alive);
-  }
-}
-
 DeviceMetrics device_metrics(const Timeline& timeline, std::size_t device_index, Ticks t_total) {
   DeviceMetrics device;
   const Phases device_phases = phases(timeline, device_index);
   Ticks free_since;
   for (const Span* span = timeline.begin(device_index); span != timeline.end(device_index);
        ++span) {
+    if (!is_compute(span->op.kind)) continue;
     device.busy += span->end - span->start;
     add_idle(device, device_phases, free_since, span->start);
     free_since = span->end;
@@ -72,9 +58,6 @@ DeviceMetrics device_metrics(const Timeline& timeline, std::size_t device_index,
   device.first_start = timeline.begin(device_index)->start;
   device.last_end = free_since;
   device.utilisation = {device.busy.count, t_total.count};
-  follow_activations(timeline, device_index, [&](const Span&, std::int64_t alive) {
-    device.peak_activations = std::max(device.peak_activations, alive);
-  });
   return device;
 }
 
@@ -124,6 +107,10 @@ Metrics compute_metrics(const TaskGraph& graph, const Timeline& timeline) {
     metrics.t_ideal = std::max(metrics.t_ideal, device.busy);
     metrics.devices.push_back(device);
   }
+  follow_activations(graph, timeline, [&](Device device, const MemoryChange& change) {
+    std::int64_t& peak = metrics.devices[static_cast<std::size_t>(device.value)].peak_activations;
+    peak = std::max(peak, change.amount);
+  });
   const Int128 t_total = metrics.t_total.count;
   const Int128 t_ideal = metrics.t_ideal.count;
   metrics.t_ideal_mean = {busy, problem.devices};
@@ -134,7 +121,7 @@ Metrics compute_metrics(const TaskGraph& graph, const Timeline& timeline) {
   metrics.span_bubble_rate = {longest_span.count - t_ideal_of_step, longest_span.count};
   metrics.lower_bound = lower_bound(graph);
   metrics.gap = {t_total - metrics.lower_bound.count, metrics.lower_bound.count};
-  metrics.time_per_microbatch = {t_total, problem.total_microbatches()};
+  metrics.time_per_microbatch = {t_total, problem.whole_microbatches()};
   metrics.iteration_time = iteration_time(problem, timeline);
   return metrics;
 }

@@ -24,7 +24,8 @@ struct DeviceMetrics {
   Ticks first_start;
   Ticks last_end;
   Ratio utilisation;  ///< busy / T_total
-  /// Most (stage, microbatch) pairs whose forward has started and whose backward has not ended.
+  /// Most (stage, microbatch) pairs, or (stage, slice) pairs, whose forward has started and whose
+  /// backward has not ended; without those parked elsewhere, with those kept for others.
   std::int64_t peak_activations = 0;
 };
 
@@ -40,7 +41,7 @@ struct Metrics {
   Ratio span_bubble_rate;
   Ticks lower_bound;          ///< see lower_bound.hpp
   Ratio gap;                  ///< t_total / lower_bound - 1
-  Ratio time_per_microbatch;  ///< t_total / microbatches of all steps, in ticks
+  Ratio time_per_microbatch;  ///< t_total / whole microbatches of all steps, in ticks
   /// From the end of the step before the last to the end of the last; of a single step t_total.
   Ticks iteration_time;
   std::vector<DeviceMetrics> devices;

@@ -1,7 +1,7 @@
 // Parameters of schedules: what a schedule declares, and what a user gave.
 #pragma once
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <cstdint>
 #include <limits>
@@ -20,6 +20,7 @@ namespace pipesim {
 enum class ParameterType {
   integer,
   text,
+  integers,  ///< one or more, each in the range
   orders,    ///< the steps of every device, by device; as a config a string of tokens each
   placement  ///< where stages live; not in the schedule's object but the config's key of that name
 };
@@ -47,8 +48,10 @@ using StepOrders = std::vector<std::vector<Step>>;
 /// The device of every stage, by stage.
 using StageDevices = std::vector<Device>;
 
+using Integers = std::vector<std::int64_t>;
+
 /// A placement is a text ("loop", "v", "bidirectional") or the device of every stage.
-using ParameterValue = std::variant<std::int64_t, std::string, StepOrders, StageDevices>;
+using ParameterValue = std::variant<std::int64_t, std::string, Integers, StepOrders, StageDevices>;
 
 /// The parameters of one run by name; one that was not given is absent. Ordered, so that they
 /// print the same on every run.
@@ -60,6 +63,12 @@ inline std::optional<std::string> text(const Parameters& parameters, const std::
   if (found == parameters.end()) return std::nullopt;
   const auto* given = std::get_if<std::string>(&found->second);
   return given ? std::optional(*given) : std::nullopt;
+}
+
+/// The integers of that name; empty if they were not given.
+inline Integers integers(const Parameters& parameters, const std::string& name) {
+  const auto found = parameters.find(name);
+  return found == parameters.end() ? Integers{} : std::get<Integers>(found->second);
 }
 
 /// The integer of that name, or nothing if it was not given as an integer.
@@ -79,6 +88,13 @@ struct fmt::formatter<pipesim::StepOrders> : fmt::formatter<std::string_view> {
     std::size_t steps = 0;
     for (const auto& lane : orders) steps += lane.size();
     return fmt::format_to(context.out(), "[{} steps on {} devices]", steps, orders.size());
+  }
+};
+
+template <>
+struct fmt::formatter<pipesim::Integers> : fmt::formatter<std::string_view> {
+  auto format(const pipesim::Integers& integers, format_context& context) const {
+    return fmt::format_to(context.out(), "[{}]", fmt::join(integers, ","));
   }
 };
 

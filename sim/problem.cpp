@@ -74,6 +74,10 @@ Ticks StageCosts::duration(OpKind kind) const {
 }
 
 Ticks Problem::duration(const Op& op) const {
+  if (is_parking(op.kind)) {
+    return parking.copy_time.empty() ? Ticks{}
+                                     : parking.copy_time[static_cast<std::size_t>(op.stage.value)];
+  }
   if (!durations.empty()) {
     const std::size_t row =
         static_cast<std::size_t>(op.kind) * costs.size() + static_cast<std::size_t>(op.stage.value);
@@ -96,6 +100,7 @@ Ticks scaled(Ticks duration, std::int64_t numerator, std::int64_t denominator) {
 }  // namespace
 
 Ticks Problem::duration(const Op& op, const std::optional<Op>& overlapped) const {
+  if (is_parking(op.kind)) return duration(op);
   if (!overlapped) return launch_overhead + duration(op);
   const std::optional<Ticks>& fused = costs[static_cast<std::size_t>(op.stage.value)].fused;
   const Ticks apart = duration(op) + duration(*overlapped);
@@ -126,6 +131,11 @@ Link Problem::link(Device from, Device to) const {
                        static_cast<std::size_t>(to.value)];
   }
   return link;
+}
+
+std::int32_t weight_versions(const Problem& problem, Device device) {
+  if (problem.weight_versions.empty()) return 1;
+  return problem.weight_versions[static_cast<std::size_t>(device.value)];
 }
 
 namespace {

@@ -56,8 +56,9 @@ struct StageMemory {
                                 ///< stage recomputes)
   std::int64_t kept_for_weight = 0;  ///< what is left of it after the input gradient, until the
                                      ///< weight gradient ends; at most activation
-  std::int64_t input = 0;     ///< kept from a forward that will be recomputed until its backward
-  std::int64_t resident = 0;  ///< parameters and optimizer state, all the time
+  std::int64_t input = 0;       ///< kept from a forward that will be recomputed until its backward
+  std::int64_t resident = 0;    ///< parameters and optimizer state, all the time
+  std::int64_t parameters = 0;  ///< of it, what every further version of the weights takes again
 };
 
 /// How memory is counted. Without bytes the unit is 1/units_per_microbatch of the activations of
@@ -84,6 +85,14 @@ struct Iterations {
   bool has_tasks() const { return !grad_sync.empty() || !optimizer.empty() || barrier; }
 };
 
+/// Where devices may park activations that they will need later (BPipe, ICML 2023): an EVICT copies
+/// those of one stage and microbatch to the keeper, a LOAD copies them back. A copy blocks the
+/// device that parks, not the keeper.
+struct Parking {
+  std::vector<Device> keeper;    ///< by device; empty: nobody parks
+  std::vector<Ticks> copy_time;  ///< by stage: of an EVICT or a LOAD; empty: none
+};
+
 /// From `from` until `to` (half-open) an op that starts on the device takes `factor` times as long,
 /// rounded half up to a tick.
 struct Straggler {
@@ -96,14 +105,20 @@ struct Straggler {
 
 /// A pipeline-parallel training run. Invariants are established by validate_problem().
 struct Problem {
-  std::int32_t devices = 0;       ///< p
-  std::int32_t microbatches = 0;  ///< m, whole microbatches of one step over all flows
+  std::int32_t devices = 0;  ///< p
+  std::int32_t microbatches =
+      0;  ///< m, of one step over all flows; slices of them where slices > 1
+  /// Parts of a sequence into which a microbatch is cut (Seq1F1B, 2406.03488): its slices pass the
+  /// stages one after another, forward in order and backward in reverse; divides microbatches.
+  std::int32_t slices = 1;
   Iterations iterations;
   Placement placement;
   std::vector<StageCosts> costs;  ///< by stage
   std::vector<bool> recompute;    ///< by stage; empty: no stage recomputes
   Communication communication;
   Memory memory;
+  Parking parking;
+  std::vector<std::int32_t> weight_versions;  ///< kept by device; empty: one each
   /// What a schedule may plan with: the most microbatches whose activations a device may hold at
   /// once; none: no limit, or one in bytes.
   std::optional<std::int64_t> memory_limit;
@@ -115,6 +130,8 @@ struct Problem {
 
   /// Microbatches of all steps, numbered through: step r has [r * m, (r + 1) * m).
   std::int32_t total_microbatches() const { return microbatches * iterations.count; }
+  /// Whole microbatches of all steps.
+  std::int32_t whole_microbatches() const { return total_microbatches() / slices; }
   /// Training steps of the whole run, and the microbatches of one of them.
   std::int32_t steps() const { return iterations.count * iterations.joined; }
   std::int32_t step_microbatches() const { return microbatches / iterations.joined; }
@@ -129,9 +146,11 @@ struct Problem {
   Device device(Stage stage, Microbatch microbatch) const;
   /// The device that computes an op; of a send, the sender.
   Device device(const Op& op) const { return device(op.stage, op.microbatch); }
-  /// What an op takes by itself, without overhead. Requires a compute kind, and a cost for it.
+  /// What an op takes by itself, without overhead. Requires a kind that a program orders, and a
+  /// cost for it.
   Ticks duration(const Op& op) const;
-  /// What a step of a compute lane takes, launch overhead included, if no straggler slows it. A
+  /// What a step of a compute lane takes if no straggler slows it, the launch overhead of what it
+  /// computes included. A
   /// fused pair whose ops differ by microbatch takes its `fused` in proportion to them.
   Ticks duration(const Op& op, const std::optional<Op>& overlapped) const;
   /// A duration as it is if it starts at that time on that device.
@@ -142,6 +161,9 @@ struct Problem {
   /// From one device to another; nothing inside a device.
   Link link(Device from, Device to) const;
 };
+
+/// How many versions of its weights a device keeps.
+std::int32_t weight_versions(const Problem& problem, Device device);
 
 /// Throws Error (bad input) unless p and m are at least 1, every stage has costs of at least 0
 /// and a device in 0..p-1, every device has a stage, and some device has work to do (T_ideal is

@@ -105,7 +105,9 @@ Program with_recompute(const Problem& problem, Program program);
 /// Throws Error (bad input) unless every device has an order in which each of its ops stands
 /// exactly once, on its own device, and nothing else: for every stage and microbatch a forward,
 /// a full backward or an input and a weight gradient, and a recomputation where the stage
-/// recomputes; overlapped are only a forward and a gradient; a split backward has its cost.
+/// recomputes; overlapped are only a forward and a gradient; a split backward has its cost. Where
+/// devices park, an EVICT and a LOAD of a stage and microbatch stand once each or not at all; a
+/// stage that recomputes has none.
 void validate_program(const Problem& problem, const Program& program);
 
 }  // namespace pipesim

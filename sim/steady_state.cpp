@@ -32,7 +32,7 @@ struct Rhythm {
   std::int64_t stride = 0;  // microbatches of each flow by which a repetition advances
 };
 
-/// Of each device, or why there are none.
+/// Of each device, all with one stride, or why there are none.
 struct Rhythms {
   std::vector<Rhythm> devices;
   std::string reason;
@@ -102,6 +102,36 @@ std::variant<Rhythm, std::string> find_rhythm(const Problem& small_problem, cons
   return rhythm;
 }
 
+/// The rhythm several times after another.
+Rhythm repeated(const Rhythm& rhythm, std::int64_t times) {
+  Rhythm longer{.steps = {}, .stride = rhythm.stride * times};
+  for (std::int64_t repetition = 0; repetition < times; ++repetition) {
+    const auto later = [&](Op op) {
+      op.microbatch = Microbatch{op.microbatch.value + repetition * rhythm.stride};
+      return op;
+    };
+    for (const Step& step : rhythm.steps) {
+      longer.steps.push_back({.op = later(step.op), .overlapped = {}});
+      if (step.overlapped) longer.steps.back().overlapped = later(*step.overlapped);
+    }
+  }
+  return longer;
+}
+
+/// Gives all devices one stride, the least that is a multiple of each.
+void align(Rhythms& rhythms) {
+  constexpr std::int64_t kMostStride = 10'000;
+  std::int64_t stride = 1;
+  for (const Rhythm& rhythm : rhythms.devices) {
+    stride = std::lcm(stride, rhythm.stride);
+    if (stride > kMostStride) {
+      rhythms.reason = "the devices repeat themselves after numbers of microbatches that differ";
+      return;
+    }
+  }
+  for (Rhythm& rhythm : rhythms.devices) rhythm = repeated(rhythm, stride / rhythm.stride);
+}
+
 Rhythms find_rhythms(const Problem& small_problem, const Program& small,
                      const Problem& large_problem, const Program& large) {
   Rhythms rhythms;
@@ -113,14 +143,8 @@ Rhythms find_rhythms(const Problem& small_problem, const Program& small,
       return rhythms;
     }
     rhythms.devices.push_back(std::get<Rhythm>(std::move(found)));
-    if (rhythms.devices.back().stride != rhythms.devices.front().stride) {
-      rhythms.reason = fmt::format(
-          "device {} repeats itself after {} microbatches, device 0 after "
-          "{}",
-          device, rhythms.devices.back().stride, rhythms.devices.front().stride);
-      return rhythms;
-    }
   }
+  align(rhythms);
   return rhythms;
 }
 
@@ -227,16 +251,16 @@ class PeriodicGraph {
   void add_inputs(std::size_t vertex, const Op& op) {
     const Device here = vertices_[vertex].task.device;
     for (const Dependency& needed : data_predecessors(problem_, op)) {
-      const Place from = place(needed.stage, op.microbatch);
+      const Place from = place(needed.stage, needed.microbatch);
       const auto& sources = sources_[static_cast<std::size_t>(needed.role)];
       const auto found = sources.find(from);
       if (found == sources.end()) {
-        is_complete_ = false;
+        is_complete_ = is_complete_ && needed.role == Role::load;  // most are not parked
         continue;
       }
       const Source& source = found->second;
       const std::int64_t distance =
-          (source.microbatch - in_flow(problem_, op.microbatch)) / stride_;
+          (source.microbatch - in_flow(problem_, needed.microbatch)) / stride_;
       if (source.vertex == vertex && distance == 0) continue;
       const Device there = vertices_[source.vertex].task.device;
       const Link link = problem_.link(there, here);
@@ -282,8 +306,7 @@ std::string described(const Problem& problem, const SteadyState& state) {
   bool computes = false;
   bool sends = false;
   for (const RhythmTask& task : state.cycle) {
-    const bool is_send = !is_compute(task.step.op.kind);
-    (is_send ? sends : computes) = true;
+    (is_send(task.step.op.kind) ? sends : computes) = true;
     devices.insert(task.device.value);
     stages.insert(task.step.op.stage.value);
   }
@@ -296,9 +319,11 @@ std::string described(const Problem& problem, const SteadyState& state) {
   if (devices.size() == 1 && !sends) {
     return fmt::format("{} {}'s own work", by_stage ? "stage" : "device", numbers);
   }
-  return fmt::format("the round trip over {} {} with {} microbatch{} in flight",
-                     by_stage ? "stages" : "devices", numbers, state.microbatches_in_flight,
-                     state.microbatches_in_flight == 1 ? "" : "es");
+  const bool is_one = state.microbatches_in_flight == 1;
+  const std::string_view part =
+      problem.slices > 1 ? (is_one ? "slice" : "slices") : (is_one ? "microbatch" : "microbatches");
+  return fmt::format("the round trip over {} {} with {} {} in flight",
+                     by_stage ? "stages" : "devices", numbers, state.microbatches_in_flight, part);
 }
 
 /// A lane that is itself as slow as the slowest cycle explains it best.
@@ -330,8 +355,8 @@ SteadyState from_rhythms(const Problem& problem, const std::vector<Rhythm>& rhyt
   const CriticalCycle cycle = plainer(graph, *slowest);
   SteadyState state;
   state.microbatches_in_flight = cycle.distance * graph.microbatches_per_repetition();
-  state.ticks_per_microbatch =
-      Ratio{.numerator = cycle.weight.count, .denominator = state.microbatches_in_flight};
+  state.ticks_per_microbatch = Ratio{.numerator = Int128{cycle.weight.count} * problem.slices,
+                                     .denominator = state.microbatches_in_flight};
   state.cycle.reserve(cycle.edges.size());
   for (const std::size_t edge : cycle.edges) {
     state.cycle.push_back(graph.vertices()[graph.edges()[edge].from].task);
@@ -372,7 +397,7 @@ std::optional<std::size_t> without_loops(const Program& program) {
 /// Microbatches that any loop of the program can grow by, so that what is left over for its end
 /// stays the same.
 std::int64_t whole_repetitions(const Problem& problem, const Program& program) {
-  std::int64_t microbatches = 1;
+  std::int64_t microbatches = problem.slices;
   for (const LaneOrder& order : program.lanes) {
     for (const Item& item : order) {
       const Loop* loop = std::get_if<Loop>(&item.what);
@@ -454,7 +479,7 @@ Ratio measured_slope(const Problem& problem, const BuildProgram& build) {
     return total_time(simulate(scaled, build(scaled)));
   };
   const Ticks longer = total(one_step(problem, 2)) - total(one_step(problem, 1));
-  return {.numerator = longer.count, .denominator = problem.microbatches};
+  return {.numerator = longer.count, .denominator = problem.microbatches / problem.slices};
 }
 
 }  // namespace pipesim

@@ -32,7 +32,7 @@ struct SteadyState {
   /// The cycle that sets it: each task waits for the one before it, the first for the last of an
   /// earlier repetition. Of several that set it, one device's own work.
   std::vector<RhythmTask> cycle;
-  /// The microbatches by which one time around the cycle advances.
+  /// The microbatches (slices, where they are cut) by which one time around the cycle advances.
   std::int64_t microbatches_in_flight = 0;
   /// "stage 2's own work", "the round trip over stages 1..3 with 2 microbatches in flight"; where
   /// there is no steady state, the reason, a clause.

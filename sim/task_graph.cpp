@@ -156,7 +156,7 @@ std::optional<Op> TaskGraph::overlapped(TaskId task) const {
 
 Ticks TaskGraph::duration(TaskId task, Ticks start) const {
   const Ticks nominal = nominal_duration(task);
-  if (problem_.stragglers.empty() || !computes(task)) return nominal;
+  if (problem_.stragglers.empty() || !is_compute(op(task).kind)) return nominal;
   return problem_.slowed(nominal, device(task), start);
 }
 
@@ -228,12 +228,12 @@ Op send_from(Role role, Stage stage, Microbatch microbatch) {
 void TaskGraph::add_inputs(NeighborList& list, TaskId id, const Op& op) const {
   const Device here = problem_.device(op);
   for (const Dependency& needed : data_predecessors(problem_, op)) {
-    const TaskId producer = find(needed.role, needed.stage, op.microbatch);
-    if (producer == id) continue;
-    const Device there = problem_.device(needed.stage, op.microbatch);
+    const TaskId producer = find(needed.role, needed.stage, needed.microbatch);
+    if (producer == id || producer == kNoTask) continue;
+    const Device there = problem_.device(needed.stage, needed.microbatch);
     const TaskId transfer =
         here == there ? kNoTask
-                      : find_transfer(send_from(needed.role, needed.stage, op.microbatch));
+                      : find_transfer(send_from(needed.role, needed.stage, needed.microbatch));
     if (transfer != kNoTask) {
       list.add({.task = transfer,
                 .kind = EdgeKind::data,
@@ -249,9 +249,9 @@ void TaskGraph::add_inputs(NeighborList& list, TaskId id, const Op& op) const {
 void TaskGraph::add_outputs(NeighborList& list, TaskId id, const Op& op) const {
   const Device here = problem_.device(op);
   for (const Dependency& fed : data_successors(problem_, op)) {
-    const TaskId consumer = find(fed.role, fed.stage, op.microbatch);
+    const TaskId consumer = find(fed.role, fed.stage, fed.microbatch);
     if (consumer == id || consumer == kNoTask) continue;
-    const Device there = problem_.device(fed.stage, op.microbatch);
+    const Device there = problem_.device(fed.stage, fed.microbatch);
     const TaskId transfer =
         here == there ? kNoTask : find_transfer(send_from(role(op.kind), op.stage, op.microbatch));
     if (transfer != kNoTask) {

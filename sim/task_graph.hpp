@@ -44,7 +44,7 @@ class NeighborList {
   std::size_t size() const { return size_; }
 
  private:
-  std::array<Neighbor, 10> items_;  // three lanes, the data of two overlapped ops, a step's end
+  std::array<Neighbor, 12> items_;  // three lanes, the data of two overlapped ops, a step's end
   std::size_t size_ = 0;
 };
 
@@ -61,7 +61,7 @@ class TaskGraph {
   TaskGraph with_shared_link_orders(const std::vector<std::vector<TaskId>>& orders) const;
 
   std::size_t size() const { return ops_.size(); }
-  /// Tasks below this one compute.
+  /// Tasks below this one are the program's: they compute, or park activations.
   std::size_t compute_tasks() const { return lane_begin_.back(); }
   bool computes(TaskId task) const { return task < compute_tasks(); }
   bool is_transfer(TaskId task) const { return is_send(ops_[task].kind); }

@@ -25,9 +25,9 @@ int next_stage(const Op& send) {
 std::vector<Op> receives_of(const Problem& problem, const Op& op) {
   std::vector<Op> receives;
   for (const Dependency& needed : data_predecessors(problem, op)) {
-    if (problem.device(needed.stage, op.microbatch) == problem.device(op)) continue;
+    if (problem.device(needed.stage, needed.microbatch) == problem.device(op)) continue;
     const OpKind kind = needed.role == Role::forward ? OpKind::send_forward : OpKind::send_backward;
-    receives.push_back({.kind = kind, .stage = needed.stage, .microbatch = op.microbatch});
+    receives.push_back({.kind = kind, .stage = needed.stage, .microbatch = needed.microbatch});
   }
   return receives;
 }
@@ -103,9 +103,9 @@ class EagerPosting {
   bool ready(const Op& op) const {
     for (const Dependency& needed : data_predecessors(problem_, op)) {
       if (needed.stage == op.stage) continue;
-      const bool here = problem_.device(needed.stage, op.microbatch) == problem_.device(op);
+      const bool here = problem_.device(needed.stage, needed.microbatch) == problem_.device(op);
       const OpSet& arrived = here ? done_ : received_;
-      if (!arrived.has(needed.role, needed.stage, op.microbatch)) return false;
+      if (!arrived.has(needed.role, needed.stage, needed.microbatch)) return false;
     }
     return true;
   }
@@ -184,7 +184,7 @@ std::string token(const Action& action) {
 std::vector<Op> sends_of(const Problem& problem, const Op& op) {
   for (const Dependency& fed : data_successors(problem, op)) {
     if (fed.stage == op.stage) continue;
-    if (problem.device(fed.stage, op.microbatch) != problem.device(op)) return {send_op(op)};
+    if (problem.device(fed.stage, fed.microbatch) != problem.device(op)) return {send_op(op)};
   }
   return {};
 }

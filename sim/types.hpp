@@ -72,20 +72,29 @@ enum class OpKind : std::uint8_t {
   recompute,        ///< R: the forward once more, because its activations were not kept
   send_forward,     ///< SEND_F: activations to the device of the next stage
   send_backward,    ///< SEND_B: gradients to the device of the stage before
+  evict,            ///< EVICT: activations to the device that keeps them meanwhile (BPipe)
+  load,             ///< LOAD: the same activations back again
   grad_sync,        ///< SYNC: the reduction of a stage's gradients at the end of a step
   optimizer,        ///< OPT: a device's optimizer after a step; named by a stage of the device
   barrier,          ///< BARRIER: this device and all before it have come as far
   release           ///< RELEASE: all devices have
 };
 
-/// The kinds that a device computes, and a program orders; the others follow from them.
+/// The kinds that a device computes.
 constexpr bool is_compute(OpKind kind) { return kind <= OpKind::recompute; }
+
+/// The kinds that move activations out of a device's memory and back.
+constexpr bool is_parking(OpKind kind) { return kind == OpKind::evict || kind == OpKind::load; }
+
+/// The kinds that a program orders; the others follow from them.
+constexpr bool is_ordered(OpKind kind) { return is_compute(kind) || is_parking(kind); }
 
 constexpr bool is_send(OpKind kind) {
   return kind == OpKind::send_forward || kind == OpKind::send_backward;
 }
 
-/// "F", "B", "I", "W", "R", "SEND_F", "SEND_B", "SYNC", "OPT", "BARRIER" or "RELEASE".
+/// "F", "B", "I", "W", "R", "SEND_F", "SEND_B", "EVICT", "LOAD", "SYNC", "OPT", "BARRIER" or
+/// "RELEASE".
 std::string_view letters(OpKind kind);
 
 /// The kind with those letters, or nothing.
@@ -93,11 +102,11 @@ std::optional<OpKind> op_kind(std::string_view letters);
 
 /// What an op is for its neighbours: a full backward and an input gradient pass the same result
 /// on, so a stage and a microbatch have at most one op in each role.
-enum class Role : std::uint8_t { forward, gradient, weight, recompute };
+enum class Role : std::uint8_t { forward, gradient, weight, recompute, evict, load };
 
-inline constexpr int kRoles = 4;
+inline constexpr int kRoles = 6;
 
-/// Requires a compute kind.
+/// Requires a kind that a program orders.
 constexpr Role role(OpKind kind) {
   switch (kind) {
     case OpKind::forward:
@@ -106,12 +115,18 @@ constexpr Role role(OpKind kind) {
       return Role::weight;
     case OpKind::recompute:
       return Role::recompute;
+    case OpKind::evict:
+      return Role::evict;
+    case OpKind::load:
+      return Role::load;
     default:
       return Role::gradient;
   }
 }
 
-/// One operation of a training step: a microbatch at a stage. The microbatch tells the flow.
+/// One operation of a training step: a microbatch at a stage. The microbatch tells the flow; where
+/// microbatches are cut into slices they are numbered through: j * slices + q is slice q of
+/// microbatch j.
 struct Op {
   OpKind kind = OpKind::forward;
   Stage stage;

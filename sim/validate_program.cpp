@@ -49,11 +49,17 @@ class SeenOps {
            static_cast<std::size_t>(microbatch);
   }
 
+  // Requires a stage of the problem.
+  bool has_kind(const Op& op) const {
+    const bool recomputes = problem_.recomputes(op.stage);
+    if (is_parking(op.kind)) return !problem_.parking.keeper.empty() && !recomputes;
+    return is_compute(op.kind) && (op.kind != OpKind::recompute || recomputes);
+  }
+
   void require_exists(const Op& op, std::size_t device) const {
-    const bool exists = is_compute(op.kind) && op.stage >= Stage{} &&
-                        op.stage < Stage{problem_.stages()} && op.microbatch >= Microbatch{} &&
-                        op.microbatch < Microbatch{problem_.microbatches} &&
-                        (op.kind != OpKind::recompute || problem_.recomputes(op.stage));
+    const bool exists = op.stage >= Stage{} && op.stage < Stage{problem_.stages()} &&
+                        op.microbatch >= Microbatch{} &&
+                        op.microbatch < Microbatch{problem_.microbatches} && has_kind(op);
     if (!exists) {
       fail(fmt::format("{} on device {} is not an op of this problem", token(op), device),
            fmt::format("stages 0 to {}, microbatches 0 to {}", problem_.stages() - 1,
@@ -95,10 +101,12 @@ class SeenOps {
       require(OpKind::backward);
     }
     if (problem_.recomputes(stage)) require(OpKind::recompute);
+    if (has(OpKind::evict)) require(OpKind::load);
+    if (has(OpKind::load)) require(OpKind::evict);
   }
 
   const Problem& problem_;
-  std::vector<std::bitset<5>> seen_;
+  std::vector<std::bitset<static_cast<std::size_t>(OpKind::load) + 1>> seen_;  // by kind
 };
 
 void require_pair(const Step& step, std::size_t device) {

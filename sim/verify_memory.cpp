@@ -28,6 +28,8 @@ struct Lifetime {
   std::optional<Span> recompute;
   std::optional<Span> gradient;
   std::optional<Span> weight;
+  std::optional<Span> evict;
+  std::optional<Span> load;
 };
 
 class Holdings {
@@ -64,7 +66,7 @@ class Holdings {
 
   void note(const Span& span) {
     for (const std::optional<Op>& op : {std::optional(span.op), span.overlapped}) {
-      if (!op || !is_compute(op->kind)) continue;
+      if (!op || !is_ordered(op->kind)) continue;
       Span own = span;
       own.op = *op;
       switch (role(op->kind)) {
@@ -79,6 +81,12 @@ class Holdings {
           break;
         case Role::weight:
           lifetime(*op).weight = own;
+          break;
+        case Role::evict:
+          lifetime(*op).evict = own;
+          break;
+        case Role::load:
+          lifetime(*op).load = own;
           break;
       }
     }
@@ -98,8 +106,14 @@ class Holdings {
     const Ticks last = of.weight ? of.weight->end : of.gradient->end;
     const Span& taker = of.recompute.value_or(*of.forward);
     const std::int64_t kept = of.weight ? stage.kept_for_weight : 0;
-    add(device, {taker.start, of.gradient->end, stage.activation - kept, taker.op});
-    add(device, {taker.start, last, kept, taker.op});
+    const Span& back = of.load.value_or(taker);
+    if (of.evict && of.load) {
+      add(device, {taker.start, of.evict->end, stage.activation, taker.op});
+      add(problem_.parking.keeper[static_cast<std::size_t>(device.value)],
+          {of.evict->start, of.load->end, stage.activation, of.evict->op});
+    }
+    add(device, {back.start, of.gradient->end, stage.activation - kept, back.op});
+    add(device, {back.start, last, kept, back.op});
     if (problem_.recomputes(op.stage)) add(device, {of.forward->start, last, stage.input, op});
   }
 

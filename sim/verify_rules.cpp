@@ -14,6 +14,13 @@ Op same_microbatch(Op op, OpKind kind, std::int32_t stage) {
   return op;
 }
 
+/// Of a backward, whichever kind it is, the full one.
+Op another_slice(Op op, std::int32_t apart) {
+  if (op.kind != OpKind::forward) op.kind = OpKind::backward;
+  op.microbatch.value += apart;
+  return op;
+}
+
 /// A blocking mode: both devices are occupied until the result is there.
 bool occupies_until_arrival(TransferMode mode) {
   return mode == TransferMode::single_stream || mode == TransferMode::rendezvous;
@@ -42,34 +49,45 @@ bool VerifiedRules::exists(const Op& op) const {
 
 VerifiedRules::Inputs VerifiedRules::inputs(const Op& op) const {
   const std::int32_t stage = op.stage.value;
+  const std::int32_t slice = op.microbatch.value % problem_.slices;
+  Inputs inputs;
   switch (op.kind) {
     case OpKind::forward:
-      if (stage == 0) return {};
-      return {same_microbatch(op, OpKind::forward, stage - 1), std::nullopt};
+      if (stage > 0) inputs[0] = same_microbatch(op, OpKind::forward, stage - 1);
+      if (slice > 0) inputs[1] = another_slice(op, -1);
+      break;
     case OpKind::backward:
     case OpKind::backward_input: {
       const bool again = problem_.recomputes(op.stage);
-      Inputs inputs;
       inputs[0] = same_microbatch(op, again ? OpKind::recompute : OpKind::forward, stage);
       if (stage < problem_.stages() - 1) {
         inputs[1] = same_microbatch(op, OpKind::backward, stage + 1);
       }
-      return inputs;
+      if (slice < problem_.slices - 1) inputs[2] = another_slice(op, 1);
+      if (!problem_.parking.keeper.empty()) inputs[3] = same_microbatch(op, OpKind::load, stage);
+      break;
     }
     case OpKind::backward_weight:
-      return {same_microbatch(op, OpKind::backward_input, stage), std::nullopt};
+      inputs[0] = same_microbatch(op, OpKind::backward_input, stage);
+      break;
     case OpKind::recompute:
+    case OpKind::evict:
     case OpKind::send_forward:
-      return {same_microbatch(op, OpKind::forward, stage), std::nullopt};
+      inputs[0] = same_microbatch(op, OpKind::forward, stage);
+      break;
     case OpKind::send_backward:
-      return {same_microbatch(op, OpKind::backward, stage), std::nullopt};
+      inputs[0] = same_microbatch(op, OpKind::backward, stage);
+      break;
+    case OpKind::load:
+      inputs[0] = same_microbatch(op, OpKind::evict, stage);
+      break;
     case OpKind::grad_sync:
     case OpKind::optimizer:
     case OpKind::barrier:
     case OpKind::release:
       break;
   }
-  return {};
+  return inputs;
 }
 
 bool VerifiedRules::has_transfers() const {

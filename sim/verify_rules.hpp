@@ -60,9 +60,9 @@ class VerifiedRules {
   /// Whether the op's stage and microbatch exist.
   bool exists(const Op& op) const;
 
-  /// What an op needs: at most two results, each of another op of the same microbatch. Of a
-  /// transfer, what it carries.
-  using Inputs = std::array<std::optional<Op>, 2>;
+  /// The results that an op needs, each of another op; of a transfer, what it carries. Of those
+  /// that a program may leave out (LOAD) all are named.
+  using Inputs = std::array<std::optional<Op>, 4>;
   Inputs inputs(const Op& op) const;
 
   /// Whether results that change the device are carried by tasks of their own.
@@ -101,7 +101,7 @@ class SpanOfOp {
   void set(const Op& op, SpanIndex index);
 
  private:
-  static constexpr std::size_t kKinds = 7;
+  static constexpr std::size_t kKinds = 9;
 
   std::size_t cell(const Op& op) const;
 

@@ -195,7 +195,7 @@ class Checker {
   Finding check_placement() {
     for (std::size_t i = 0; i < timeline_.spans.size(); ++i) {
       Finding found = for_each_op(timeline_.spans[i], [&](const Op& op) -> Finding {
-        if (is_compute(op.kind) == stands_apart(i)) {
+        if (is_ordered(op.kind) == stands_apart(i)) {
           return violation(
               TimelineRule::placement,
               fmt::format("{} stands {}, {}", token(op), where(i),
@@ -225,6 +225,7 @@ class Checker {
   Ticks cost(const Span& current) const {
     if (is_send(current.op.kind)) return rules_.transfer_time(current.op);
     if (is_step_end(current.op.kind)) return rules_.step_end_time(current.op);
+    if (is_parking(current.op.kind)) return problem_.duration(current.op);
     return problem_.slowed(problem_.duration(current.op, current.overlapped),
                            problem_.device(current.op), current.start);
   }
@@ -298,6 +299,7 @@ class Checker {
     for (const std::optional<Op>& input : rules_.inputs(op)) {
       if (!input) continue;
       Wait wait{.span = span_of(*input), .delay = Ticks{0}};
+      if (wait.span == SpanOfOp::kNotExpected) continue;  // nothing was parked
       const bool crosses = is_compute(op.kind) && problem_.device(*input) != problem_.device(op);
       if (crosses) {
         const Op transfer = rules_.transfer_of(*input).value();

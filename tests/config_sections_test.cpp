@@ -234,9 +234,6 @@ TEST_SUITE("unit") {
          "variation/trails: unknown key; known keys: microbatch_scale, launch_overhead, "
          "stragglers, jitter, seed, trials (did you mean \"trials\"?)"},
     });
-    CHECK(faults_of(overridden({set("t_fb=5"), set("variation.microbatch_scale=[1]")})) ==
-          "command line: --set variation.microbatch_scale: /variation/microbatch_scale: "
-          "microbatch_scale beside t_fb; one of the two: a fused pair has two microbatches");
   }
 
   TEST_CASE("first, last and costs that cannot be") {

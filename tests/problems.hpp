@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <random>
 #include <string>
 #include <vector>
@@ -40,6 +41,20 @@ inline Problem random_problem(std::mt19937_64& random) {
   }
   costs.front().forward += Ticks{1};
   return problem_of(static_cast<int>(draw(random, 1, 20)), costs);
+}
+
+/// A problem on a schedule's own placement, with these costs by stage, its slices, keepers and
+/// weight versions; m counts whole microbatches.
+inline Problem problem_for(const Schedule& schedule, int p, int m,
+                           const std::function<StageCosts(int stage)>& costs,
+                           const Parameters& parameters = {}) {
+  Problem problem;
+  problem.devices = p;
+  problem.placement = place(schedule, p, parameters);
+  problem.slices = static_cast<std::int32_t>(slices(schedule, parameters).size());
+  problem.microbatches = m * problem.slices;
+  for (int stage = 0; stage < problem.stages(); ++stage) problem.costs.push_back(costs(stage));
+  return with_state(schedule, problem, plan(schedule, problem, parameters).parameters);
 }
 
 /// The built-in schedules that make an order for any problem.

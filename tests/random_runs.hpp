@@ -82,6 +82,16 @@ inline void draw_costs(std::mt19937_64& random, Problem& problem) {
   }
 }
 
+/// Every device may park with a random one, itself perhaps.
+inline void draw_parking(std::mt19937_64& random, Problem& problem) {
+  for (int device = 0; device < problem.devices; ++device) {
+    problem.parking.keeper.emplace_back(draw(random, 0, problem.devices - 1));
+  }
+  for (int stage = 0; stage < problem.stages(); ++stage) {
+    problem.parking.copy_time.push_back(draw_ticks(random, 3));
+  }
+}
+
 /// The order in which a random device after another takes a random op, or two of them overlapped,
 /// whose inputs are made: it can run however results cross.
 class RandomProgram {
@@ -98,7 +108,12 @@ class RandomProgram {
         add(OpKind::forward);
         add(is_split ? OpKind::backward_input : OpKind::backward);
         if (is_split) add(OpKind::backward_weight);
-        if (problem.recomputes(Stage{stage})) add(OpKind::recompute);
+        if (problem.recomputes(Stage{stage})) {
+          add(OpKind::recompute);
+        } else if (!problem.parking.keeper.empty() && flip(random)) {
+          add(OpKind::evict);
+          add(OpKind::load);
+        }
       }
     }
   }
@@ -140,20 +155,36 @@ class RandomProgram {
     made_.insert({role(op.kind), key});
     left_.erase(std::find(left_.begin(), left_.end(), op));
   }
+  // Of the slice before or after the op's, if it has one.
+  bool is_made_of_slice(Role role, Op op, int apart) const {
+    const int slice = op.microbatch.value % problem_.slices + apart;
+    if (slice < 0 || slice >= problem_.slices) return true;
+    op.microbatch.value += apart;
+    return is_made(role, op, op.stage.value);
+  }
   bool is_ready(const Op& op) const {
     const int stage = op.stage.value;
     switch (role(op.kind)) {
       case Role::forward:
-        return stage == 0 || is_made(Role::forward, op, stage - 1);
+        return (stage == 0 || is_made(Role::forward, op, stage - 1)) &&
+               is_made_of_slice(Role::forward, op, -1);
       case Role::recompute:
+      case Role::evict:
         return is_made(Role::forward, op, stage);
+      case Role::load:
+        return is_made(Role::evict, op, stage);
       case Role::weight:
         return is_made(Role::gradient, op, stage);
       case Role::gradient:
         break;
     }
+    if (is_left(OpKind::load, op) || !is_made_of_slice(Role::gradient, op, 1)) return false;
     return is_made(problem_.recomputes(op.stage) ? Role::recompute : Role::forward, op, stage) &&
            (stage + 1 == problem_.stages() || is_made(Role::gradient, op, stage + 1));
+  }
+  bool is_left(OpKind kind, Op op) const {
+    op.kind = kind;
+    return std::find(left_.begin(), left_.end(), op) != left_.end();
   }
   std::vector<Op> ready_ops() const {
     std::vector<Op> ready;
@@ -177,7 +208,12 @@ inline Run random_run(std::mt19937_64& random) {
   problem.iterations.count = static_cast<std::int32_t>(draw(random, 1, 2));
   problem.placement = random_placement(random, problem.devices);
   problem.communication = random_communication(random, problem.devices);
+  if (problem.placement.flows() == 1 && flip(random)) {
+    problem.slices = static_cast<std::int32_t>(draw(random, 1, 3));
+    problem.microbatches *= problem.slices;
+  }
   draw_costs(random, problem);
+  if (draw(random, 0, 2) == 0) draw_parking(random, problem);
   Program program = RandomProgram(random, problem).draw_program();
   return {.problem = std::move(problem), .program = std::move(program)};
 }

@@ -117,8 +117,10 @@ class Judge {
     for (std::size_t i = 0; i < computes(); ++i) {
       const Span& span = timeline_.spans[i];
       if (span.start < Ticks{0}) return false;
-      const Ticks cost = problem_.slowed(problem_.duration(span.op, span.overlapped),
-                                         problem_.device(span.op), span.start);
+      Ticks cost = problem_.duration(span.op, span.overlapped);
+      if (is_compute(span.op.kind)) {
+        cost = problem_.slowed(cost, problem_.device(span.op), span.start);
+      }
       if (span.end != span.start + cost) return false;
     }
     return std::all_of(moved_.begin(), moved_.end(), [&](const Moved& moved) {
@@ -162,9 +164,26 @@ class Judge {
     return true;
   }
 
+  /// The slice before, forward, or the one after, backward.
+  bool is_other_slice(const Op& made, const Op& needs) const {
+    const int slices = problem_.slices;
+    if (made.stage != needs.stage ||
+        made.microbatch.value / slices != needs.microbatch.value / slices) {
+      return false;
+    }
+    const int later = needs.microbatch.value - made.microbatch.value;
+    const bool forwards = made.kind == OpKind::forward && needs.kind == OpKind::forward;
+    return (forwards && later == 1) ||
+           (is_gradient(made.kind) && is_gradient(needs.kind) && later == -1);
+  }
+
   bool is_input(const Op& made, const Op& needs) const {
-    if (made.microbatch != needs.microbatch) return false;
+    if (made.microbatch != needs.microbatch) return is_other_slice(made, needs);
     const int apart = needs.stage.value - made.stage.value;
+    if (made.kind == OpKind::evict) return needs.kind == OpKind::load && apart == 0;
+    if (made.kind == OpKind::load) return is_gradient(needs.kind) && apart == 0;
+    if (needs.kind == OpKind::evict) return made.kind == OpKind::forward && apart == 0;
+    if (needs.kind == OpKind::load) return false;
     if (needs.kind == OpKind::forward) return made.kind == OpKind::forward && apart == 1;
     if (needs.kind == OpKind::backward_weight) {
       return made.kind == OpKind::backward_input && apart == 0;

@@ -47,17 +47,39 @@ struct Prepared {
   Program program;
 };
 
+/// The steps of an asynchronous schedule follow each other without a flush.
+void never_flush(RunConfig& config, std::vector<std::string>& notes) {
+  IterationsConfig& iterations = config.iterations;
+  if (iterations.grad_sync || iterations.optimizer || iterations.barrier) {
+    throw Error(Fault{.pointer = "/iterations",
+                      .what = fmt::format("{} has no end of a step for grad_sync, optimizer or "
+                                          "barrier",
+                                          config.schedule),
+                      .allowed = "none of them: its steps follow each other without a flush"});
+  }
+  if (iterations.count > 1 && iterations.flush) {
+    notes.push_back(fmt::format("iterations.flush=false: {} is asynchronous", config.schedule));
+  }
+  iterations.flush = false;
+}
+
 Prepared prepare(const RunConfig& config, const Registry& registry) {
   Prepared prepared;
   prepared.config = config;
   prepared.schedule = find_schedule(registry, config.schedule);
   PIPESIM_CHECK(prepared.schedule != nullptr);
   const Schedule& schedule = *prepared.schedule;
-  prepared.problem = make_problem(config, place(schedule, config.p, config.parameters));
+  if (!schedule.info.flushes) never_flush(prepared.config, prepared.notes);
+  prepared.problem = make_problem(prepared.config, place(schedule, config.p, config.parameters),
+                                  slices(schedule, config.parameters));
   require_memory(op_count(prepared.problem), available_memory());
   Plan planned = plan(schedule, prepared.problem, config.parameters);
-  prepared.notes = std::move(planned.notes);
+  prepared.notes.insert(prepared.notes.end(), planned.notes.begin(), planned.notes.end());
   prepared.config.parameters = std::move(planned.parameters);
+  prepared.problem = with_state(schedule, std::move(prepared.problem), prepared.config.parameters);
+  if (!prepared.problem.parking.keeper.empty()) {
+    prepared.problem.parking.copy_time = copy_times(prepared.config, prepared.problem);
+  }
   prepared.program = build(schedule, prepared.problem, prepared.config.parameters);
   return prepared;
 }

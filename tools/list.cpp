@@ -14,6 +14,8 @@ std::string_view type_name(ParameterType type) {
       return "integer";
     case ParameterType::text:
       return "text";
+    case ParameterType::integers:
+      return "integers";
     case ParameterType::orders:
       return "orders";
     case ParameterType::placement:

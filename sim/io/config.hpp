@@ -121,9 +121,15 @@ std::string list_to_json(std::string_view text);
 
 /// The problem of a run with one stage on each device or another placement: what is given as one
 /// value, or one per device, is split evenly over a device's stages, the remainder to the first
-/// ones; one per stage is taken as it is. Steps without a flush between them become one long step.
+/// ones; one per stage is taken as it is. `slices` are the relative costs of the slices of every
+/// microbatch. Steps without a flush between them become one long step.
 /// Throws Error (bad input), also for what the reader could not judge without the placement.
-Problem make_problem(const RunConfig& config, const Placement& placement);
+Problem make_problem(const RunConfig& config, const Placement& placement,
+                     const Integers& slices = {1});
+
+/// How long the copies of parked activations take: the latency and the bandwidth of the connection
+/// to the keeper, for the bytes of one stage's activations. Requires problem.parking.keeper.
+std::vector<Ticks> copy_times(const RunConfig& config, const Problem& problem);
 
 /// The config as it was understood, as one line of JSON with exact times and every default that
 /// holds: reading it again gives the same run. Output paths are not part of it.

@@ -28,7 +28,7 @@ struct ParsedStep {
 ParsedStep parse_single(std::string_view token) {
   const auto op = parse_token(token);
   if (!op) return {.step = {}, .what = "is no op"};
-  if (!is_compute(op->kind)) {
+  if (!is_ordered(op->kind)) {
     return {.step = {},
             .what = "is a transfer",
             .allowed = "ops that compute: transfers follow from their order"};

@@ -154,7 +154,7 @@ std::vector<Ticks> StageMap::spread(const TimeSpec& given, const std::string& po
   return result;
 }
 
-Problem make_problem(const RunConfig& config, const Placement& placement) {
+Problem make_problem(const RunConfig& config, const Placement& placement, const Integers& slices) {
   require_countable(config);
   const StageMap map(config.p, placement);
   Problem problem;
@@ -175,7 +175,8 @@ Problem make_problem(const RunConfig& config, const Placement& placement) {
     apply_cost_table(config, map, problem);
   }
   apply_microbatch_scale(config, problem);
-  problem.communication = make_communication(config);
+  problem.communication = make_communication(
+      config, share_of_slice(config.p2p.bytes, static_cast<std::int64_t>(slices.size())));
   problem.launch_overhead = config.variation.launch_overhead;
   problem.stragglers = make_stragglers(config);
   validate_problem(problem);
@@ -184,6 +185,7 @@ Problem make_problem(const RunConfig& config, const Placement& placement) {
          "T_ideal is 0: no op takes any time", "at least one time above 0");
   }
   apply_memory(config, map, problem);
+  apply_slices(slices, problem);
   return problem;
 }
 

@@ -39,7 +39,21 @@ std::vector<StageCosts> make_costs(const RunConfig& config, const StageMap& map)
 void apply_cost_table(const RunConfig& config, const StageMap& map, Problem& problem);
 /// Durations of every microbatch, each scaled.
 void apply_microbatch_scale(const RunConfig& config, Problem& problem);
-Communication make_communication(const RunConfig& config);
+/// The microbatches of one step; several steps without a flush between them are one.
+std::size_t microbatches_of(const Problem& problem);
+/// One stage's costs for one microbatch as they stand in the problem.
+StageCosts costs_of(const Problem& problem, std::size_t stage, std::size_t microbatch);
+/// Makes room for durations by microbatch, and writes one stage's for one microbatch into it.
+void make_room_for_durations(Problem& problem);
+void set_durations(Problem& problem, std::size_t stage, std::size_t microbatch,
+                   const StageCosts& costs);
+/// Cuts every microbatch into slices with these relative costs, the remaining ticks to the first
+/// ones; activations and messages in equal parts, rounded up to a byte.
+void apply_slices(const Integers& relative_costs, Problem& problem);
+/// Bytes of one of so many equal slices, rounded up.
+std::int64_t share_of_slice(std::int64_t bytes, std::int64_t slices);
+/// What the transfer of a message of that many bytes takes.
+Communication make_communication(const RunConfig& config, std::int64_t message);
 /// Fills memory and memory_limit. Requires problem.recompute.
 void apply_memory(const RunConfig& config, const StageMap& map, Problem& problem);
 

@@ -15,12 +15,12 @@ namespace {
 
 constexpr std::size_t kKinds = static_cast<std::size_t>(OpKind::recompute) + 1;
 
-/// Microbatches of one step as configs count them; the problem's may be many steps in one.
+}  // namespace
+
 std::size_t microbatches_of(const Problem& problem) {
   return static_cast<std::size_t>(problem.microbatches);
 }
 
-/// Writes one stage's costs for one microbatch into the problem's durations.
 void set_durations(Problem& problem, std::size_t stage, std::size_t microbatch,
                    const StageCosts& costs) {
   const std::size_t stages = static_cast<std::size_t>(problem.stages());
@@ -38,7 +38,6 @@ void make_room_for_durations(Problem& problem) {
                            microbatches_of(problem));
 }
 
-/// One stage's costs for one microbatch as they stand in the problem.
 StageCosts costs_of(const Problem& problem, std::size_t stage, std::size_t microbatch) {
   StageCosts costs = problem.costs[stage];
   if (problem.durations.empty()) return costs;
@@ -52,6 +51,8 @@ StageCosts costs_of(const Problem& problem, std::size_t stage, std::size_t micro
   costs.recompute = duration(OpKind::recompute);
   return costs;
 }
+
+namespace {
 
 Ticks scaled(Ticks time, Decimal factor) {
   const Int128 doubled = Int128{2} * time.count * factor.billionths;

@@ -124,6 +124,7 @@ class ByteMemory {
       held.activation = activation[stage];
       held.kept_for_weight = config_.memory.activation_w ? kept[stage] : activation[stage] / 2;
       held.resident = sum(parameters[stage], optimizer[stage], "/memory/parameters");
+      held.parameters = parameters[stage];
       if (problem_.recomputes(Stage{stage})) held.input = config_.p2p.bytes;
       if (held.kept_for_weight > held.activation) {
         fail("/memory/activation_w",
@@ -184,7 +185,7 @@ class ByteMemory {
 
 }  // namespace
 
-Communication make_communication(const RunConfig& config) {
+Communication make_communication(const RunConfig& config, std::int64_t message) {
   const P2pConfig& given = config.p2p;
   Communication communication;
   communication.mode = given.mode;
@@ -192,13 +193,30 @@ Communication make_communication(const RunConfig& config) {
   communication.devices_per_node = given.devices_per_node.value_or(0);
   const bool by_node = given.intra || given.inter;
   const HopConfig everywhere = by_node ? HopConfig{} : given.hop;
-  communication.intra = make_link(given.intra.value_or(everywhere), given.bytes);
-  communication.inter = make_link(given.inter.value_or(everywhere), given.bytes);
+  communication.intra = make_link(given.intra.value_or(everywhere), message);
+  communication.inter = make_link(given.inter.value_or(everywhere), message);
   communication.latencies = flat_latencies(config);
   if (given.shared_link) {
     communication.shared_link = transfer_time(given.bytes, *given.shared_link);
   }
   return communication;
+}
+
+std::vector<Ticks> copy_times(const RunConfig& config, const Problem& problem) {
+  std::vector<Ticks> times;
+  for (int stage = 0; stage < problem.stages(); ++stage) {
+    const Device from = problem.placement.device_of.front()[static_cast<std::size_t>(stage)];
+    const Device to = problem.parking.keeper[static_cast<std::size_t>(from.value)];
+    const std::int64_t bytes =
+        problem.memory.in_bytes ? problem.memory.stages[static_cast<std::size_t>(stage)].activation
+                                : 0;
+    Problem hop;
+    hop.devices = problem.devices;
+    hop.communication = make_communication(config, bytes);
+    const Link link = hop.link(from, to);
+    times.push_back(link.latency + link.occupancy);
+  }
+  return times;
 }
 
 void apply_memory(const RunConfig& config, const StageMap& map, Problem& problem) {

@@ -160,12 +160,29 @@ class ConfigReader {
           config_.parameters[spec.name] = std::move(*text);
         }
         return;
+      case ParameterType::integers:
+        read_integers(value, spec);
+        return;
       case ParameterType::orders:
         config_.parameters[spec.name] = read_orders(values_, value);
         return;
       case ParameterType::placement:
         return;
     }
+  }
+
+  void read_integers(const ConfigValue& value, const ParameterSpec& spec) {
+    const JsonTree& tree = values_.tree();
+    if (tree.kind(value.id) != JsonKind::array || tree.children(value.id).empty()) {
+      values_.add_fault(value, tree.described(value.id), "an array of integers");
+      return;
+    }
+    Integers integers;
+    for (const JsonTree::Id id : tree.children(value.id)) {
+      const ConfigValue element = {id, fmt::format("{}/{}", value.pointer, integers.size())};
+      integers.push_back(values_.integer(element, {spec.minimum, spec.maximum}).value_or(0));
+    }
+    config_.parameters[spec.name] = std::move(integers);
   }
 
   void read_choice(const ConfigValue& value, const ParameterSpec& spec, std::string_view others) {

@@ -182,10 +182,6 @@ void read_variation(const SectionContext& context, const ConfigValue& root, RunC
   const auto section = context.values.object(*given, kVariationKeys);
   if (!section) return;
   VariationReader(context, config.variation).read(*section);
-  if (const auto scale = context.values.find(*section, "microbatch_scale"); scale && config.t_fb) {
-    context.values.add_fault(*scale, "microbatch_scale beside t_fb",
-                             "one of the two: a fused pair has two microbatches");
-  }
 }
 
 }  // namespace pipesim

@@ -37,6 +37,8 @@ std::string reason(const IdlePart& part) {
       return "other devices have not finished the step";
     case IdleCause::optimizer:
       return "its optimizer runs";
+    case IdleCause::memory:
+      return "activations are moved out of its memory, or back";
   }
   return "";
 }

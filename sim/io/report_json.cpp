@@ -20,12 +20,13 @@ std::string device_json(const Report& report, std::size_t index) {
   return fmt::format(
       R"({{"busy": {}, "idle": {}, "idle_warm_up": {}, "idle_steady": {}, "idle_cooldown": {}, )"
       R"("utilisation": {}, "first_start": {}, "last_end": {}, "peak_activations": {}, )"
-      R"("idle_causes": {}}})",
+      R"("weight_versions": {}, "idle_causes": {}}})",
       time_of(report, device.busy), time_of(report, device.idle),
       time_of(report, device.idle_warm_up), time_of(report, device.idle_steady),
       time_of(report, device.idle_cooldown), format_ratio(device.utilisation),
       time_of(report, device.first_start), time_of(report, device.last_end),
-      device.peak_activations, idle_json(report, report.idle[index]));
+      device.peak_activations, weight_versions(report.problem, Device{index}),
+      idle_json(report, report.idle[index]));
 }
 
 std::string idle_json(const Report& report, const IdleTimes& times) {
@@ -122,6 +123,7 @@ std::string object(const Report& report) {
   text += fmt::format("  \"critical_path\": {},\n", critical_path_json(report));
   text +=
       fmt::format("  \"iteration_time\": {},\n", time_of(report, report.metrics.iteration_time));
+  text += fmt::format("  \"copies\": {},\n", report.problem.placement.flows());
   text += fmt::format("  \"idle_causes\": {},\n", all_idle_json(report));
   text += fmt::format("  \"memory\": {},\n", memory_json(report));
   text += fmt::format("  \"steady_state\": {},\n", steady_state_json(report));

@@ -156,6 +156,9 @@ std::string facts(const Report& report) {
             "(longest span of a device - T_ideal) / longest span");
   facts.add("time per microbatch", mean_time_of(config, metrics.time_per_microbatch),
             "T_total / m");
+  if (const int copies = report.problem.placement.flows(); copies > 1) {
+    facts.add("copies", std::to_string(copies), "of every stage's parameters, one a direction");
+  }
   if (config.iterations.count > 1) {
     facts.add("iteration time", time_of(config, metrics.iteration_time),
               "from the end of the step before the last to the end of the last");
@@ -180,6 +183,8 @@ std::string devices(const Report& report) {
   std::vector<std::string> header = {"device",          "busy",   "idle",     "utilisation",
                                      "idle in warm-up", "steady", "cooldown", "peak activations"};
   if (report.memory.in_bytes) header.emplace_back("peak memory");
+  const bool keeps_versions = !report.problem.weight_versions.empty();
+  if (keeps_versions) header.emplace_back("weight versions");
   table.add(std::move(header));
   for (std::size_t i = 0; i < devices.size(); ++i) {
     if (devices.size() > kShown && i == kShown / 2) {
@@ -195,6 +200,7 @@ std::string devices(const Report& report) {
         time(device.idle_warm_up),  time(device.idle_steady),
         time(device.idle_cooldown), std::to_string(device.peak_activations)};
     if (report.memory.in_bytes) row.push_back(format_amount(report.memory, report.peak_memory[i]));
+    if (keeps_versions) row.push_back(std::to_string(weight_versions(report.problem, Device{i})));
     table.add(std::move(row));
   }
   std::string text = table.text(2);

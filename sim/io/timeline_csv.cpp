@@ -258,7 +258,7 @@ class Reader {
   // What stands on no compute lane has no other place for its device than its op.
   void check_device(const Fields& fields, const TimelineRow& row) {
     const Op& op = row.span.op;
-    if (is_compute(op.kind) || !is_of_problem(op) || problem_.device(op) == row.device) return;
+    if (is_ordered(op.kind) || !is_of_problem(op) || problem_.device(op) == row.device) return;
     report_value(fields, Column::device,
                  fmt::format("{}, the device of {}", problem_.device(op).value, token(op)));
   }

@@ -6,7 +6,7 @@
 namespace pipesim {
 
 SpanGroup group_of(OpKind kind) {
-  if (is_compute(kind)) return SpanGroup::compute;
+  if (is_ordered(kind)) return SpanGroup::compute;
   return is_send(kind) ? SpanGroup::send : SpanGroup::step_end;
 }
 

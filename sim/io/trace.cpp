@@ -46,6 +46,9 @@ constexpr KindStyle style(OpKind kind) {
       return {"send_forward", "rail_load"};
     case OpKind::send_backward:
       return {"send_backward", "rail_load"};
+    case OpKind::evict:
+    case OpKind::load:
+      return {"parking", "rail_load"};
     case OpKind::grad_sync:
       return {"grad_sync", "rail_animation"};
     case OpKind::optimizer:
@@ -129,7 +132,15 @@ std::string step_token(const Span& span) {
 class TraceWriter {
  public:
   TraceWriter(const TaskGraph& graph, const Timeline& timeline, OutputFile& file)
-      : graph_(graph), timeline_(timeline), tracks_(graph, timeline), file_(file) {}
+      : graph_(graph),
+        timeline_(timeline),
+        tracks_(graph, timeline),
+        live_activations_(timeline.devices()),
+        file_(file) {
+    follow_activations(graph, timeline, [&](Device device, const MemoryChange& change) {
+      live_activations_[index(device)].push_back({.time = change.time, .amount = change.amount});
+    });
+  }
 
   void write() {
     append(R"({{"displayTimeUnit":"{}","traceEvents":[)", display_unit(timeline_));
@@ -300,7 +311,6 @@ class TraceWriter {
           span.op.stage.value, span.op.microbatch.value, released_by);
   }
 
-  // The spans of a lane follow each other, so the counter's changes come in the order of time.
   void write_counter(std::size_t lane) {
     Ticks time;
     std::int64_t live = 0;
@@ -312,17 +322,10 @@ class TraceWriter {
             microseconds(time), series, live);
       written = live;
     };
-    const auto change = [&](Ticks when, std::int64_t by) {
-      if (when != time) write_settled();
-      time = when;
-      live += by;
-    };
-    for (const Span* span = timeline_.begin(lane); span != timeline_.end(lane); ++span) {
-      const Op& last = span->overlapped.value_or(span->op);
-      if (span->op.kind == OpKind::forward) change(span->start, 1);
-      if (last.kind == OpKind::backward || last.kind == OpKind::backward_weight) {
-        change(span->end, -1);
-      }
+    for (const MemoryPoint& point : live_activations_[lane]) {
+      if (point.time != time) write_settled();
+      time = point.time;
+      live = point.amount;
     }
     write_settled();
   }
@@ -350,6 +353,7 @@ class TraceWriter {
   const TaskGraph& graph_;
   const Timeline& timeline_;
   TraceTracks tracks_;
+  std::vector<std::vector<MemoryPoint>> live_activations_;  // by device
   OutputFile& file_;
   fmt::memory_buffer buffer_;
   std::string_view separator_;
