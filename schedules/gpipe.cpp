@@ -6,6 +6,8 @@
 #include <algorithm>
 
 #include "schedules/schedule.hpp"
+#include "sim/engine.hpp"
+#include "sim/memory.hpp"
 
 namespace pipesim {
 
@@ -13,26 +15,8 @@ namespace {
 
 constexpr auto kFlushEvery = "flush_every";
 
-Plan plan(const Problem& problem, const Parameters& parameters) {
-  Plan plan{parameters, {}};
-  const auto limit = problem.memory_limit;
-  if (limit && *limit < problem.microbatches && !integer(parameters, kFlushEvery)) {
-    plan.parameters[kFlushEvery] = *limit;
-    plan.notes.push_back(fmt::format(
-        "flush_every={} filled in from memory.limit: gpipe keeps every microbatch of a group alive",
-        *limit));
-  }
-  return plan;
-}
-
-std::int64_t peak(const Problem& problem, const Parameters& parameters, Device /*device*/) {
+Program flushing(const Problem& problem, std::int64_t group) {
   const std::int64_t m = problem.microbatches;
-  return std::min(integer(parameters, kFlushEvery).value_or(m), m);
-}
-
-Program build(const Problem& problem, const Parameters& parameters) {
-  const std::int64_t m = problem.microbatches;
-  const std::int64_t group = std::min(integer(parameters, kFlushEvery).value_or(m), m);
   const std::int64_t groups = m / group;
   const std::int64_t rest = m % group;
   Program program;
@@ -52,6 +36,50 @@ Program build(const Problem& problem, const Parameters& parameters) {
     program.lanes.push_back(std::move(order));
   }
   return program;
+}
+
+/// Whether a run keeps the memory limit. Buffers of messages come on top of the activations, so
+/// only the run itself can tell.
+bool fits(const Problem& problem, std::int64_t group) {
+  const TaskGraph graph(problem, with_recompute(problem, flushing(problem, group)));
+  return !find_over_limit(graph, simulate(graph));
+}
+
+/// The largest group that keeps the limit; 1 if none does.
+std::int64_t largest_group(const Problem& problem, std::int64_t most) {
+  if (problem.memory.message == 0 || fits(problem, most)) return most;
+  std::int64_t fitting = 1;
+  while (most - fitting > 1) {
+    const std::int64_t middle = fitting + (most - fitting) / 2;
+    (fits(problem, middle) ? fitting : most) = middle;
+  }
+  return fitting;
+}
+
+Plan plan(const Problem& problem, const Parameters& parameters) {
+  Plan plan{parameters, {}};
+  if (!problem.memory_limit || integer(parameters, kFlushEvery)) return plan;
+  const std::int64_t m = problem.microbatches;
+  const std::int64_t group = largest_group(problem, std::min(*problem.memory_limit, m));
+  if (group == m) return plan;
+  plan.parameters[kFlushEvery] = group;
+  plan.notes.push_back(fmt::format(
+      "flush_every={} filled in from memory.limit: gpipe keeps every microbatch of a group alive",
+      group));
+  return plan;
+}
+
+std::int64_t group_of(const Problem& problem, const Parameters& parameters) {
+  const std::int64_t m = problem.microbatches;
+  return std::min(integer(parameters, kFlushEvery).value_or(m), m);
+}
+
+std::int64_t peak(const Problem& problem, const Parameters& parameters, Device /*device*/) {
+  return group_of(problem, parameters);
+}
+
+Program build(const Problem& problem, const Parameters& parameters) {
+  return flushing(problem, group_of(problem, parameters));
 }
 
 }  // namespace

@@ -305,4 +305,67 @@ TEST_SUITE("unit") {
           "command line: --set placement: /placement/1: -1 is too small; "
           "an integer from 0 to 2147483647");
   }
+
+  TEST_CASE("what has no effect is said") {
+    const auto notes = [](const std::string& key, const std::string& value) {
+      return without_effect(config_with(key, value));
+    };
+    using Notes = std::vector<std::string>;
+    CHECK(notes("t_w", "1").empty());
+    CHECK(notes("p2p", R"({"bandwidth": "50GB/s"})") ==
+          Notes{"p2p's bandwidth has no effect: p2p.bytes is 0"});
+    CHECK(notes("p2p", R"({"bandwidth": "50GB/s", "bytes": 1})").empty());
+    CHECK(notes("p2p.devices_per_node", "2") ==
+          Notes{"p2p.devices_per_node has no effect without intra, inter or shared_link"});
+    CHECK(notes("t_r", "2") == Notes{"t_r has no effect: no stage recomputes"});
+    CHECK(notes("variation.seed", "7") == Notes{"variation.seed has no effect without jitter"});
+  }
+
+  TEST_CASE("parameters with choices, and lists of integers") {
+    const ParameterSpec limit{
+        .name = "limit", .minimum = 1, .maximum = 9, .choices = {"1p", "2p"}, .summary = {}};
+    const ParameterSpec variant{.name = "variant",
+                                .type = ParameterType::text,
+                                .choices = {"paper", "light"},
+                                .summary = {}};
+    const ParameterSpec costs{.name = "costs",
+                              .type = ParameterType::integers,
+                              .minimum = 1,
+                              .maximum = 9,
+                              .summary = {}};
+    const std::vector<ScheduleSignature> known = {
+        {.name = "zb", .parameters = {limit, variant, costs}}};
+    const auto read = [&](const std::string& schedule) -> std::string {
+      const ConfigText text{
+          .name = "run.json",
+          .text = R"({"p": 1, "m": 1, "t_f": 1, "t_b": 1, "schedule": )" + schedule + "}"};
+      try {
+        const Parameters parameters = read_config(text, {}, known).config.parameters;
+        std::string found;
+        for (const auto& [name, value] : parameters) {
+          found += name + "=" +
+                   std::visit([](const auto& shown) { return fmt::format("{}", shown); }, value) +
+                   " ";
+        }
+        return found;
+      } catch (const Error& error) {
+        return error.what();
+      }
+    };
+    CHECK(read(R"({"name": "zb", "limit": 3, "variant": "light", "costs": [1, 2]})") ==
+          "costs=[1,2] limit=3 variant=light ");
+    CHECK(read(R"({"name": "zb", "limit": "2p"})") == "limit=2p ");
+    CHECK(read(R"({"name": "zb", "limit": "3p"})") ==
+          "run.json:1:74: /schedule/limit: \"3p\" is unknown; an integer from 1 to 9, or 1p or 2p "
+          "(did you mean \"1p\"?)");
+    CHECK(read(R"({"name": "zb", "limit": 10})") ==
+          "run.json:1:74: /schedule/limit: 10 is too large; an integer from 1 to 9");
+    CHECK(read(R"({"name": "zb", "variant": "lght"})") ==
+          "run.json:1:76: /schedule/variant: \"lght\" is unknown; paper or light (did you mean "
+          "\"light\"?)");
+    CHECK(read(R"({"name": "zb", "costs": []})") ==
+          "run.json:1:74: /schedule/costs: an array; an array of integers");
+    CHECK(read(R"({"name": "zb", "costs": [1, 0]})") ==
+          "run.json:1:78: /schedule/costs/1: 0 is too small; an integer from 1 to 9");
+  }
 }

@@ -133,6 +133,13 @@ TEST_SUITE("unit") {
     problem.iterations.count = 3;
     problem.iterations.optimizer = {Ticks{30}};
     CHECK(largest(problem, gpipe(problem)) == IdleCause::optimizer);
+
+    problem = test::equal_stages(1, 2, 1, 2);
+    problem.parking = {.keeper = {Device{0}}, .copy_time = {Ticks{5}}};
+    const Stage stage{0};
+    const Program parks{{{forward(stage, 0), item(OpKind::evict, stage, 0), forward(stage, 1),
+                          backward(stage, 1), item(OpKind::load, stage, 0), backward(stage, 0)}}};
+    CHECK(largest(problem, parks) == IdleCause::memory);
   }
 
   TEST_CASE("the parts of a device add up to its idle time, in every mode") {

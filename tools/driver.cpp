@@ -167,12 +167,6 @@ Finished simulate(const Prepared& prepared, bool with_formula) {
   return {.graph = std::move(graph), .timeline = std::move(timeline), .report = std::move(report)};
 }
 
-void print_notes(const Request& request, const std::vector<std::string>& notes) {
-  if (request.quiet) return;
-  for (const std::string& note : notes)
-    write_standard_error(fmt::format("pipesim: note: {}\n", note));
-}
-
 std::string formatted(const Report& report, const Request& request) {
   switch (report.config.output.format) {
     case OutputFormat::json:
@@ -185,10 +179,17 @@ std::string formatted(const Report& report, const Request& request) {
   return report_table(report);
 }
 
+void print_notes(const Request& request, const std::vector<std::string>& notes) {
+  if (request.quiet) return;
+  for (const std::string& note : notes)
+    write_standard_error(fmt::format("pipesim: note: {}\n", note));
+}
+
 /// Calls the command's body; a fault found after reading gets the place of its config value.
 template <class Body>
 int with_config(const Request& request, const Registry& registry, Body body) {
   const LoadedConfig loaded = load(request, registry);
+  print_notes(request, without_effect(loaded.config));
   try {
     return body(loaded.config);
   } catch (const Error& error) {

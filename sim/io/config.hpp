@@ -131,6 +131,9 @@ Problem make_problem(const RunConfig& config, const Placement& placement,
 /// to the keeper, for the bytes of one stage's activations. Requires problem.parking.keeper.
 std::vector<Ticks> copy_times(const RunConfig& config, const Problem& problem);
 
+/// What the config says that changes nothing in this run, a sentence each.
+std::vector<std::string> without_effect(const RunConfig& config);
+
 /// The config as it was understood, as one line of JSON with exact times and every default that
 /// holds: reading it again gives the same run. Output paths are not part of it.
 std::string resolved_json(const RunConfig& config);

@@ -71,6 +71,21 @@ TEST_SUITE("unit") {
     CHECK(plan(gpipe, problem, {}).parameters.empty());
   }
 
+  TEST_CASE("gpipe leaves room for the buffers of messages") {
+    Problem problem = test::equal_stages(2, 12, 1, 2);
+    problem.communication.mode = TransferMode::async;
+    problem.communication.intra.occupancy = problem.communication.inter.occupancy = Ticks{1};
+    problem.memory = {.in_bytes = true,
+                      .stages = {2, StageMemory{.activation = 10, .resident = 5}},
+                      .message = 3,
+                      .limit = 45};
+    problem.memory_limit = 4;  // four activations and the parameters fill it
+    const Schedule& gpipe = *find_schedule(builtin_schedules(), "gpipe");
+    CHECK(*integer(plan(gpipe, problem, {}).parameters, "flush_every") == 3);
+    problem.memory.message = 0;
+    CHECK(*integer(plan(gpipe, problem, {}).parameters, "flush_every") == 4);
+  }
+
   TEST_CASE("under an equal memory limit gpipe flushes and 1f1b need not") {
     Problem problem = test::equal_stages(4, 8, 2, 4);
     problem.memory_limit = 4;
