@@ -20,7 +20,10 @@ namespace pipesim {
 enum class ParameterType {
   integer,
   text,
-  orders,    ///< the steps of every device, by device; as a config a string of tokens each
+  orders,  ///< the steps of every device, by device; as a config a string of tokens each, or the
+           ///< text of a program
+  orders_file,  ///< the name of a file with them: its reader puts them into the parameter of type
+                ///< orders, and no schedule sees the file
   placement  ///< where stages live; not in the schedule's object but the config's key of that name
 };
 
@@ -47,8 +50,9 @@ using StepOrders = std::vector<std::vector<Step>>;
 /// The device of every stage, by stage.
 using StageDevices = std::vector<Device>;
 
-/// A placement is a text ("loop", "v", "bidirectional") or the device of every stage.
-using ParameterValue = std::variant<std::int64_t, std::string, StepOrders, StageDevices>;
+/// Orders are steps or a program; a placement is a text ("loop", "v", "bidirectional") or the
+/// device of every stage.
+using ParameterValue = std::variant<std::int64_t, std::string, StepOrders, Program, StageDevices>;
 
 /// The parameters of one run by name; one that was not given is absent. Ordered, so that they
 /// print the same on every run.
@@ -79,6 +83,13 @@ struct fmt::formatter<pipesim::StepOrders> : fmt::formatter<std::string_view> {
     std::size_t steps = 0;
     for (const auto& lane : orders) steps += lane.size();
     return fmt::format_to(context.out(), "[{} steps on {} devices]", steps, orders.size());
+  }
+};
+
+template <>
+struct fmt::formatter<pipesim::Program> : fmt::formatter<std::string_view> {
+  auto format(const pipesim::Program& program, format_context& context) const {
+    return fmt::format_to(context.out(), "[a program of {} devices]", program.lanes.size());
   }
 };
 

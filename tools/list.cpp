@@ -16,6 +16,8 @@ std::string_view type_name(ParameterType type) {
       return "text";
     case ParameterType::orders:
       return "orders";
+    case ParameterType::orders_file:
+      return "file";
     case ParameterType::placement:
       return "placement";
   }
