@@ -29,13 +29,7 @@ Program given_program(const Parameters& parameters) {
          "or a file");
   }
   if (const auto* program = std::get_if<Program>(&found->second)) return *program;
-  Program program;
-  for (const auto& steps : std::get<StepOrders>(found->second)) {
-    LaneOrder& lane = program.lanes.emplace_back();
-    lane.reserve(steps.size());
-    for (const Step& step : steps) lane.push_back({.what = step, .stride = 0});
-  }
-  return program;
+  return unrolled(std::get<StepOrders>(found->second));
 }
 
 /// Where the order has each stage's ops.

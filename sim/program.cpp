@@ -113,6 +113,17 @@ Item with_stride(Item item, std::int64_t stride) {
   return item;
 }
 
+Program unrolled(const std::vector<std::vector<Step>>& steps) {
+  Program program;
+  program.lanes.reserve(steps.size());
+  for (const auto& of_device : steps) {
+    LaneOrder& lane = program.lanes.emplace_back();
+    lane.reserve(of_device.size());
+    for (const Step& step : of_device) lane.push_back({.what = step, .stride = 0});
+  }
+  return program;
+}
+
 std::int64_t step_count(const LaneOrder& order) {
   std::int64_t count = 0;
   for (const Item& item : order) {

@@ -71,6 +71,9 @@ Item repeat(std::int64_t count, std::vector<Item> body);
 /// The same item with another stride in the loop around it.
 Item with_stride(Item item, std::int64_t stride);
 
+/// The program in which each device takes its steps one by one, without loops.
+Program unrolled(const std::vector<std::vector<Step>>& steps);
+
 /// The number of steps a lane executes. Throws Error if it leaves the range of int64.
 std::int64_t step_count(const LaneOrder& order);
 

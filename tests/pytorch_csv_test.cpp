@@ -48,7 +48,7 @@ TEST_SUITE("unit") {
       const PytorchFile read_file = read(file.text);
       CHECK(pytorch_csv(read_file) == file.text);
       const StepOrders orders = step_orders(read_file);
-      validate_program(test::problem_of(orders), test::program_of(orders));
+      validate_program(test::problem_of(orders), unrolled(orders));
     }
   }
 

@@ -19,8 +19,7 @@ StepOrders orders_of(const std::string& text) {
 }
 
 std::string exported(const StepOrders& orders, PytorchFormat format) {
-  return pytorch_csv(
-      export_pytorch(test::problem_of(orders), test::program_of(orders), format).file);
+  return pytorch_csv(export_pytorch(test::problem_of(orders), unrolled(orders), format).file);
 }
 
 std::string fault(const Problem& problem, const Program& program) {

@@ -79,13 +79,4 @@ inline Problem problem_of(const StepOrders& orders) {
   return problem;
 }
 
-inline Program program_of(const StepOrders& orders) {
-  Program program;
-  for (const auto& steps : orders) {
-    LaneOrder& lane = program.lanes.emplace_back();
-    for (const Step& step : steps) lane.push_back({.what = step});
-  }
-  return program;
-}
-
 }  // namespace pipesim::test

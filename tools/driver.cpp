@@ -394,6 +394,12 @@ int export_program(const Request& request, const Registry& registry) {
     reject_run_outputs(request, config.output, "an export");
     reject(!config.output.file.empty(), "/output/file", "an export writes --pytorch-csv only",
            "a run");
+    if (request.pytorch_csv == "-") {
+      throw Error(Fault{.place = "command line: --pytorch-csv",
+                        .value = "-",
+                        .what = "\"-\" is no name of a file",
+                        .allowed = "/dev/stdout for standard output"});
+    }
     require_different_files(request, config);
     const Prepared prepared = prepare(config, registry);
     const PytorchExport exported = export_pytorch(

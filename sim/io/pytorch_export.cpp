@@ -81,15 +81,6 @@ Problem unit_problem(const Problem& problem) {
   return result;
 }
 
-Program program_of(const StepOrders& orders) {
-  Program program;
-  for (const auto& order : orders) {
-    LaneOrder& lane = program.lanes.emplace_back();
-    for (const Step& step : order) lane.push_back({.what = step});
-  }
-  return program;
-}
-
 /// Every step at its first unit of time.
 std::vector<std::vector<PytorchCell>> laid_out(const Timeline& timeline) {
   std::vector<std::vector<PytorchCell>> ranks(timeline.devices());
@@ -110,7 +101,7 @@ class RankLowering {
       : steps_(steps), backwards_left_(microbatches) {
     for (std::size_t index = 0; index < steps.size(); ++index) {
       uses_[steps[index].op.stage].push_back(index);
-      if (steps[index].overlapped) uses_[steps[index].overlapped->stage].push_back(index);
+      if (const auto& second = steps[index].overlapped) uses_[second->stage].push_back(index);
     }
   }
 
@@ -247,7 +238,7 @@ PytorchExport export_pytorch(const Problem& problem, const Program& program, Pyt
   const StepOrders orders = steps_of(program, recomputations);
   const Problem unit = unit_problem(problem);
   // Also where the layout is not asked for: it finds the deadlocks.
-  const Timeline timeline = simulate(TaskGraph(unit, program_of(orders)));
+  const Timeline timeline = simulate(TaskGraph(unit, unrolled(orders)));
   PytorchExport result;
   result.file.ranks =
       format == PytorchFormat::compute_only ? laid_out(timeline) : lowered(unit, orders);
