@@ -118,8 +118,7 @@ class RankLowering {
   }
 
  private:
-  /// The next three stages that a rank uses, in that order; a fourth if it is overlapped with the
-  /// third.
+  /// The next three stages that a rank uses, in that order.
   std::vector<Stage> next_stages(std::size_t index) {
     constexpr std::size_t kGathered = 3;
     using Use = std::tuple<std::size_t, bool, Stage>;  // where, second of a pair, which
@@ -132,11 +131,8 @@ class RankLowering {
     }
     std::sort(uses.begin(), uses.end());
     std::vector<Stage> stages;
-    std::size_t last = 0;
-    for (const auto& [next, is_second, stage] : uses) {
-      if (stages.size() >= kGathered && !(is_second && next == last)) break;
-      stages.push_back(stage);
-      last = next;
+    for (const Use& use : uses) {
+      if (stages.size() < kGathered) stages.push_back(std::get<Stage>(use));
     }
     return stages;
   }

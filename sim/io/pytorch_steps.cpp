@@ -246,7 +246,7 @@ class CommunicationCheck {
       while (same < common && sends[same].result == receives[same].result) ++same;
       if (same < receives.size()) {
         const std::string sent =
-            same < sends.size() ? sent_at(sends[same].place) : fmt::format("nothing more");
+            same < sends.size() ? sent_at(sends[same].place) : std::string("nothing more");
         faults_.add(receives[same].place,
                     fmt::format("comes where rank {} sends {}", ranks.first, sent),
                     "sends and receives between two ranks in one order");
