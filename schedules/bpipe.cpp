@@ -6,6 +6,7 @@
 // copy starts is our choice: just before the op that needs its room or its result.
 #include <algorithm>
 
+#include "schedules/parking.hpp"
 #include "schedules/schedule.hpp"
 #include "schedules/warm_up.hpp"
 
@@ -14,9 +15,7 @@ namespace pipesim {
 namespace {
 
 std::vector<Device> keepers(int devices, const Parameters& /*parameters*/) {
-  std::vector<Device> keepers;
-  for (int device = devices - 1; device >= 0; --device) keepers.emplace_back(device);
-  return keepers;
+  return mirrored_devices(devices);
 }
 
 std::int64_t most_kept(int devices) { return (devices + 3) / 2; }

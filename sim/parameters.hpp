@@ -21,7 +21,10 @@ enum class ParameterType {
   integer,
   text,
   integers,  ///< one or more, each in the range
-  orders,    ///< the steps of every device, by device; as a config a string of tokens each
+  orders,    ///< the steps of every device, by device; as a config a string of tokens each, or the
+             ///< text of a program
+  orders_file,  ///< the name of a file with them: its reader puts them into the parameter of type
+                ///< orders, and no schedule sees the file
   placement  ///< where stages live; not in the schedule's object but the config's key of that name
 };
 
@@ -50,8 +53,10 @@ using StageDevices = std::vector<Device>;
 
 using Integers = std::vector<std::int64_t>;
 
-/// A placement is a text ("loop", "v", "bidirectional") or the device of every stage.
-using ParameterValue = std::variant<std::int64_t, std::string, Integers, StepOrders, StageDevices>;
+/// Orders are steps or a program; a placement is a text ("loop", "v", "bidirectional") or the
+/// device of every stage.
+using ParameterValue =
+    std::variant<std::int64_t, std::string, Integers, StepOrders, Program, StageDevices>;
 
 /// The parameters of one run by name; one that was not given is absent. Ordered, so that they
 /// print the same on every run.
@@ -95,6 +100,13 @@ template <>
 struct fmt::formatter<pipesim::Integers> : fmt::formatter<std::string_view> {
   auto format(const pipesim::Integers& integers, format_context& context) const {
     return fmt::format_to(context.out(), "[{}]", fmt::join(integers, ","));
+  }
+};
+
+template <>
+struct fmt::formatter<pipesim::Program> : fmt::formatter<std::string_view> {
+  auto format(const pipesim::Program& program, format_context& context) const {
+    return fmt::format_to(context.out(), "[a program of {} devices]", program.lanes.size());
   }
 };
 

@@ -10,6 +10,13 @@ namespace pipesim {
 
 namespace {
 
+/// Whether no step comes of it: no repetition, or a body of which none comes.
+bool runs_nothing(const Item& item) {
+  const Loop* loop = std::get_if<Loop>(&item.what);
+  return loop != nullptr &&
+         (loop->count <= 0 || std::all_of(loop->body.begin(), loop->body.end(), runs_nothing));
+}
+
 void append_text(std::string& text, const std::vector<Item>& items, int depth) {
   const std::string indent(2 * static_cast<std::size_t>(depth), ' ');
   for (const Item& item : items) {
@@ -20,8 +27,8 @@ void append_text(std::string& text, const std::vector<Item>& items, int depth) {
       text += fmt::format("{}{}{}\n", indent, token(*found), step);
       continue;
     }
+    if (runs_nothing(item)) continue;
     const Loop& loop = std::get<Loop>(item.what);
-    if (loop.count <= 0) continue;
     text += fmt::format("{}repeat {}{}\n", indent, loop.count, step);
     append_text(text, loop.body, depth + 1);
   }
@@ -63,6 +70,10 @@ void append_with_recompute(const Problem& problem, const std::vector<Item>& item
 
 }  // namespace
 
+bool operator==(const Loop& left, const Loop& right) {
+  return left.count == right.count && left.body == right.body;
+}
+
 std::string token(const Step& step) {
   if (!step.overlapped) return token(step.op);
   return fmt::format("({};{})", token(step.op), token(*step.overlapped));
@@ -100,6 +111,17 @@ Item repeat(std::int64_t count, std::vector<Item> body) {
 Item with_stride(Item item, std::int64_t stride) {
   item.stride = stride;
   return item;
+}
+
+Program unrolled(const std::vector<std::vector<Step>>& steps) {
+  Program program;
+  program.lanes.reserve(steps.size());
+  for (const auto& of_device : steps) {
+    LaneOrder& lane = program.lanes.emplace_back();
+    lane.reserve(of_device.size());
+    for (const Step& step : of_device) lane.push_back({.what = step, .stride = 0});
+  }
+  return program;
 }
 
 std::int64_t step_count(const LaneOrder& order) {

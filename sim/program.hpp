@@ -21,6 +21,7 @@ struct Loop {
   std::int64_t count = 0;
   std::vector<Item> body;
 };
+bool operator==(const Loop& left, const Loop& right);
 
 /// One thing that a lane does: an op, or a forward and a gradient that overlap.
 struct Step {
@@ -39,6 +40,8 @@ std::string token(const Step& step);
 struct Item {
   std::variant<Step, Loop> what;
   std::int64_t stride = 1;
+
+  friend bool operator==(const Item&, const Item&) = default;
 };
 
 /// The order of one lane: items one after another.
@@ -47,6 +50,8 @@ using LaneOrder = std::vector<Item>;
 /// The order of every device's compute lane in one step, by device; every step of a run repeats it.
 struct Program {
   std::vector<LaneOrder> lanes;
+
+  friend bool operator==(const Program&, const Program&) = default;
 };
 
 /// An item for one op, advancing by one microbatch per repetition.
@@ -65,6 +70,9 @@ Item repeat(std::int64_t count, std::vector<Item> body);
 
 /// The same item with another stride in the loop around it.
 Item with_stride(Item item, std::int64_t stride);
+
+/// The program in which each device takes its steps one by one, without loops.
+Program unrolled(const std::vector<std::vector<Step>>& steps);
 
 /// The number of steps a lane executes. Throws Error if it leaves the range of int64.
 std::int64_t step_count(const LaneOrder& order);
@@ -95,7 +103,8 @@ class StepCursor {
   std::vector<Frame> frames_;
 };
 
-/// The program as people write schedules: one line an item, loops indented, for each device.
+/// The program as people write schedules: one line an item, loops indented, for each device. A
+/// loop that runs nothing is left out.
 std::string to_text(const Program& program);
 
 /// The program in which every backward of a stage that recomputes (problem.recompute) follows its

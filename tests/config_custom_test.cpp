@@ -63,6 +63,28 @@ TEST_SUITE("unit") {
           ms(8));
   }
 
+  TEST_CASE("custom runs a program that is given as a text, and keeps its loops") {
+    const std::string text =
+        R"(schedule.order="device 0\n  repeat 2\n    0F0\n  repeat 2\n    0B0\ndevice 1\n)"
+        R"(  repeat 2\n    1F0\n    1B0\n")";
+    CHECK(makespan({text}) == ms(9));
+    CHECK(prepare({text}).program ==
+          Program{.lanes = {{repeat(2, {forward(Stage{0}, 0)}), repeat(2, {backward(Stage{0}, 0)})},
+                            {repeat(2, {forward(Stage{1}, 0), backward(Stage{1}, 0)})}}});
+    CHECK(fault({R"(schedule.order="device 0\n  0F0\n   0B0\ndevice 1\n  repeat 3\n    1F0")"}) ==
+          "command line: --set schedule.order: /schedule/order: line 3, column 4: \"0B0\" is "
+          "indented by 3; 2 spaces for each level\n"
+          "command line: --set schedule.order: /schedule/order: line 5, column 10: \"3\" is no "
+          "number of repetitions here; an integer from 1 to 2: each repetition is another "
+          "microbatch");
+    // What a loop makes of its ops is judged like any other order.
+    CHECK(
+        fault(
+            {R"(schedule.order="device 0\n  repeat 2\n    0F0 step 2147483647\ndevice 1\n  1F0")"}) ==
+        "/schedule: 0F2147483647 on device 0 is not an op of this problem; stages 0 to 1, "
+        "microbatches 0 to 1");
+  }
+
   TEST_CASE("custom places the stages that its order names") {
     const std::string four = R"(schedule.order=["0F0 2F0 2B0 0B0", "1F0 3F0 3B0 1B0"])";
     CHECK(prepare({four, "m=1"}).problem.placement.device_of == loop_placement(2, 2).device_of);
@@ -70,6 +92,11 @@ TEST_SUITE("unit") {
     CHECK(prepare({v, "m=1", "placement=v"}).problem.placement.device_of ==
           v_placement(2).device_of);
     CHECK(makespan({v, "m=1", "placement=[0,1,1,0]"}) == ms(6));
+    // Without a placement a stage is where its ops are.
+    CHECK(prepare({v, "m=1"}).problem.placement.device_of == v_placement(2).device_of);
+    const std::string three = R"(schedule.order=["0F0 2F0 2B0 0B0", "1F0 1B0"])";
+    CHECK(prepare({three, "m=1"}).problem.placement.device_of ==
+          std::vector<std::vector<Device>>{{Device{0}, Device{1}, Device{0}}});
     const std::string both = R"(schedule.order=["0F0 1F1 1B1 0B0", "0F1 1F0 1B0 0B1"])";
     CHECK(makespan({both, "placement=bidirectional"}) == ms(6));
   }
@@ -78,15 +105,21 @@ TEST_SUITE("unit") {
     const std::string three = R"(schedule.order=["0F0 2F0 2B0 0B0", "1F0 1B0"])";
     CHECK(fault({}) ==
           "/schedule/order: missing; required: an array with a string of tokens for each device, "
-          "such as \"0F0 0F1 0B0 0B1\"");
+          "such as \"0F0 0F1 0B0 0B1\", or a file");
     CHECK(fault({R"(schedule.order=["0F0 0B0"])"}) ==
           "/schedule/order: array of 1; an array of p = 2 strings, one for each device");
-    CHECK(fault({three}) ==
+    CHECK(fault({three, "placement=loop"}) ==
           "/schedule/order: 3 stages on p = 2 devices; "
           "a multiple of p, or a placement with the device of each stage");
     CHECK(fault({R"(schedule.order=["", ""])"}) ==
-          "/schedule/order: 0 stages on p = 2 devices; "
-          "a multiple of p, or a placement with the device of each stage");
+          "/schedule/order: no op; every op of every stage");
+    CHECK(fault({R"(schedule.order=["0F0 2F0", "1F0 0B0"])"}) ==
+          "/schedule/order: stage 0 is on device 0 and on device 1; one device, or the placement "
+          "bidirectional");
+    CHECK(fault({R"(schedule.order=["0F0 2F0", "4F0"])"}) ==
+          "/schedule/order: no op of stage 1; stages 0 to 4");
+    CHECK(fault({R"(schedule.order=["0F0", "1048576F0"])"}) ==
+          "/schedule/order: stage 1048576; stages 0 to 1048575");
     CHECK(fault({three, "placement=v"}) == "/placement: \"v\" with 3 stages; 2p = 4 stages");
     CHECK(fault({three, "placement=bidirectional"}) ==
           "/placement: \"bidirectional\" with 3 stages; p = 2 stages in each direction");

@@ -153,6 +153,11 @@ void add_random_sections(std::mt19937_64& random, RunConfig& config) {
     config.parameters["order"] = StepOrders{
         {}, {Step{.op = input}, Step{.op = forward, .overlapped = input}, Step{.op = forward}}};
   }
+  if (coin(random)) {
+    const Item step{.what = Step{.op = forward, .overlapped = input}};
+    config.parameters["order"] =
+        Program{.lanes = {{}, {repeat(1, {step, with_stride(step, -7)}), step}}};
+  }
 }
 
 RunConfig random_config(std::mt19937_64& random) {

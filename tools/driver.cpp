@@ -10,6 +10,7 @@
 #include "sim/analysis.hpp"
 #include "sim/engine.hpp"
 #include "sim/io/explanation.hpp"
+#include "sim/io/pytorch_export.hpp"
 #include "sim/io/report.hpp"
 #include "sim/io/timeline_csv.hpp"
 #include "sim/io/trace.hpp"
@@ -407,6 +408,31 @@ int print_program(const Request& request, const Registry& registry) {
     OutputFile result = result_file(config.output);
     result.write(to_text(prepare(config, registry).program));
     result.commit();
+    return 0;
+  });
+}
+
+int export_program(const Request& request, const Registry& registry) {
+  return with_config(request, registry, [&](const RunConfig& config) {
+    reject_run_outputs(request, config.output, "an export");
+    reject(!config.output.file.empty(), "/output/file", "an export writes --pytorch-csv only",
+           "a run");
+    if (request.pytorch_csv == "-") {
+      throw Error(Fault{.place = "command line: --pytorch-csv",
+                        .value = "-",
+                        .what = "\"-\" is no name of a file",
+                        .allowed = "/dev/stdout for standard output"});
+    }
+    require_different_files(request, config);
+    const Prepared prepared = prepare(config, registry);
+    const PytorchExport exported = export_pytorch(
+        prepared.problem, prepared.program,
+        request.with_comms ? PytorchFormat::compute_comms : PytorchFormat::compute_only);
+    OutputFile result(request.pytorch_csv, "");
+    result.write(pytorch_csv(exported.file));
+    result.commit();
+    print_notes(request, prepared.notes);
+    print_notes(request, exported.notes);
     return 0;
   });
 }

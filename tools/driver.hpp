@@ -16,6 +16,8 @@ struct Request {
   std::vector<Override> overrides;         ///< in command-line order
   std::vector<std::string> schedules;      ///< of compare; empty: every schedule
   std::string timeline_file;               ///< of verify
+  std::string pytorch_csv;                 ///< the file that export writes
+  bool with_comms = false;                 ///< with communication in it
   bool no_header = false;                  ///< csv without its header
   bool quiet = false;                      ///< no notes on stderr
   bool formula = false;                    ///< the closed form beside the result
@@ -36,6 +38,8 @@ int print_program(const Request& request, const Registry& registry);
 int print_events(const Request& request, const Registry& registry);
 /// Checks a timeline file against the config.
 int verify(const Request& request, const Registry& registry);
+/// Writes the program as a schedule file of torch.distributed.pipelining.
+int export_program(const Request& request, const Registry& registry);
 /// Prints the schedules; `format` is table or json.
 int list(const Registry& registry, OutputFormat format);
 

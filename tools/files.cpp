@@ -21,6 +21,7 @@ struct NamedFile {
   std::string role;     // "the config", "output.trace"
   std::string pointer;  // of the config key, for outputs
   std::string path;
+  std::string option{};  // for an output that no config key names
 };
 
 /// Whether both paths lead to one ordinary file, existing or not.
@@ -67,18 +68,23 @@ void require_different_files(const Request& request, const RunConfig& run) {
                       .what = "standard input is the config too",
                       .allowed = "a file for one of them"});
   }
-  const std::vector<NamedFile> files = {{"the config", "", config == "-" ? "" : config},
-                                        {"the timeline to check", "", request.timeline_file},
-                                        {"the costs", "", run.costs.file},
-                                        {"output.file", "/output/file", output.file},
-                                        {"output.trace", "/output/trace", output.trace},
-                                        {"output.timeline", "/output/timeline", output.timeline}};
+  const std::vector<NamedFile> files = {
+      {"the config", "", config == "-" ? "" : config},
+      {"the timeline to check", "", request.timeline_file},
+      {"the costs", "", run.costs.file},
+      {"the order", "", run.order_file},
+      {"output.file", "/output/file", output.file},
+      {"output.trace", "/output/trace", output.trace},
+      {"output.timeline", "/output/timeline", output.timeline},
+      {"--pytorch-csv", "", request.pytorch_csv, "command line: --pytorch-csv"}};
   for (std::size_t i = 0; i < files.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
-      if (files[i].pointer.empty() || files[i].path.empty() || files[j].path.empty()) continue;
+      const bool is_output = !files[i].pointer.empty() || !files[i].option.empty();
+      if (!is_output || files[i].path.empty() || files[j].path.empty()) continue;
       if (!same_file(files[i].path, files[j].path)) continue;
       throw Error(
-          Fault{.pointer = files[i].pointer,
+          Fault{.place = files[i].option,
+                .pointer = files[i].pointer,
                 .value = files[i].path,
                 .what = fmt::format("\"{}\" is the file of {} too", files[i].path, files[j].role),
                 .allowed = "a file of its own"});

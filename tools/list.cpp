@@ -18,6 +18,8 @@ std::string_view type_name(ParameterType type) {
       return "integers";
     case ParameterType::orders:
       return "orders";
+    case ParameterType::orders_file:
+      return "file";
     case ParameterType::placement:
       return "placement";
   }

@@ -78,6 +78,14 @@ class CommandLine {
     verify_->add_option("--timeline", request_.timeline_file, "the timeline to check, as CSV")
         ->required()
         ->type_name("FILE");
+    export_ = add_command("export", "write the order of every device for another program");
+    export_
+        ->add_option("--pytorch-csv", request_.pytorch_csv,
+                     "the file, as torch.distributed.pipelining's _load_csv reads it")
+        ->required()
+        ->type_name("FILE");
+    export_->add_flag("--with-comms", request_.with_comms,
+                      "its format compute_comms, with communication; absent: compute_only");
     list_ = add_command("list", "print the schedules with their sources and parameters");
   }
 
@@ -96,6 +104,7 @@ class CommandLine {
     if (explain_->parsed()) return explain(request_, registry);
     if (check_->parsed()) return check(request_, registry);
     if (program_->parsed()) return print_program(request_, registry);
+    if (export_->parsed()) return export_program(request_, registry);
     if (verify_->parsed()) return verify(request_, registry);
     if (!request_.config_file && request_.overrides.empty()) {
       write_standard_error(app_.help());
@@ -198,6 +207,7 @@ class CommandLine {
   CLI::App* check_ = nullptr;
   CLI::App* program_ = nullptr;
   CLI::App* verify_ = nullptr;
+  CLI::App* export_ = nullptr;
   CLI::App* list_ = nullptr;
   Request request_;
   std::string errors_ = "text";

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "sim/io/config_costs.hpp"
+#include "sim/io/config_order_file.hpp"
 #include "sim/io/config_overrides.hpp"
 #include "sim/io/config_reader.hpp"
 #include "sim/io/json_text.hpp"
@@ -53,12 +54,13 @@ LoadedConfig read_config(const std::optional<ConfigText>& file, std::span<const 
   RunConfig config = interpret_config(*tree, root, schedules, faults);
   faults.throw_if_any();
   ConfigPlaces places(tree, root);
-  if (!config.costs.file.empty()) {
-    try {
+  try {
+    if (!config.costs.file.empty()) {
       config.costs = read_cost_table(config.costs.file, config.time_unit);
-    } catch (const Error& error) {
-      throw places.located(error);
     }
+    if (!config.order_file.empty()) read_order_file(schedules, config);
+  } catch (const Error& error) {
+    throw places.located(error);
   }
   return {.config = std::move(config), .places = std::move(places)};
 }

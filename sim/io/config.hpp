@@ -42,9 +42,10 @@ struct RunConfig {
   std::int32_t m = 0;  ///< microbatches
   TimeUnit time_unit = TimeUnit::ms;
   std::string schedule;
-  Parameters parameters;  ///< of the schedule, its placement among them
-  TimeSpec t_f;           ///< no value where costs are given
-  TimeSpec t_b;           ///< no value where costs are given
+  Parameters parameters;   ///< of the schedule, its placement among them
+  std::string order_file;  ///< from which the order among them was read; "": from the config
+  TimeSpec t_f;            ///< no value where costs are given
+  TimeSpec t_b;            ///< no value where costs are given
   std::optional<TimeSpec> t_w{};
   std::optional<TimeSpec> t_fb{};
   std::optional<TimeSpec> t_r{};
@@ -109,9 +110,9 @@ struct ConfigText {
 
 /// Reads a config. `file` may be absent: then the overrides must give every required key.
 /// Overrides are applied in order, after `schedule` is normalised to an object; a `schedule`
-/// override replaces it wholly. A costs file is read relative to the working directory, once the
-/// document is good. Throws Error (bad input) with every fault of the document, in the order of
-/// their places; a lexical fault ends the list.
+/// override replaces it wholly. Files of costs and orders are read relative to the working
+/// directory, once the document is good. Throws Error (bad input) with every fault of the document,
+/// in the order of their places; a lexical fault ends the list.
 LoadedConfig read_config(const std::optional<ConfigText>& file, std::span<const Override> overrides,
                          std::span<const ScheduleSignature> schedules);
 

@@ -2,10 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <charconv>
 #include <cstddef>
-#include <fstream>
 #include <map>
 #include <string_view>
 #include <tuple>
@@ -13,6 +11,7 @@
 
 #include "sim/error.hpp"
 #include "sim/io/json_tree.hpp"
+#include "sim/io/text_file.hpp"
 
 namespace pipesim {
 
@@ -184,19 +183,7 @@ CostTable parse_cost_table(std::string name, std::string_view text, TimeUnit uni
 }
 
 CostTable read_cost_table(const std::string& file, TimeUnit unit) {
-  std::ifstream stream(file, std::ios::binary);
-  std::string text;
-  std::array<char, 1 << 16> block{};
-  while (stream) {
-    stream.read(block.data(), block.size());
-    text.append(block.data(), static_cast<std::size_t>(stream.gcount()));
-  }
-  if (!stream.eof() || stream.bad()) {
-    throw Error(Fault{.pointer = "/costs",
-                      .what = fmt::format("cannot read {}", file),
-                      .allowed = "a readable file"});
-  }
-  return parse_cost_table(file, text, unit);
+  return parse_cost_table(file, read_text_file(file, "/costs"), unit);
 }
 
 }  // namespace pipesim

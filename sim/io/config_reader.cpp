@@ -53,13 +53,13 @@ class ConfigReader {
       config_.m = static_cast<std::int32_t>(values_.integer(*value, kMicrobatches).value_or(0));
     }
     read_time_unit(root);
-    read_schedule(root);
     const SectionContext context = {values_, unit_};
+    read_iterations(context, root, config_.iterations);
+    read_schedule(root);
     read_costs(context, root, config_);
     read_p2p(context, root, config_.p2p);
     read_memory(context, root, config_);
     read_recompute(context, root, config_.recompute);
-    read_iterations(context, root, config_.iterations);
     read_variation(context, root, config_);
     read_output(root);
     return std::move(config_);
@@ -137,6 +137,24 @@ class ConfigReader {
         read_parameter(value, own[static_cast<std::size_t>(found - known.begin())]);
       }
     }
+    check_order_file(schedule, own);
+  }
+
+  /// An order stands in the config or in a file.
+  void check_order_file(const ConfigValue& schedule, const std::vector<ParameterSpec>& own) {
+    const auto given = [&](ParameterType type) -> std::optional<ConfigValue> {
+      const auto found = std::find_if(own.begin(), own.end(),
+                                      [&](const ParameterSpec& spec) { return spec.type == type; });
+      return found == own.end() ? std::nullopt : values_.find(schedule, found->name);
+    };
+    const auto file = given(ParameterType::orders_file);
+    if (file && given(ParameterType::orders)) {
+      values_.add_fault(*file, "a file beside an order", "one of the two");
+    }
+    const auto meaning = values_.find(schedule, "b_means");
+    if (meaning && !file) {
+      values_.add_fault(*meaning, "says how to read a file", "only with a file of PyTorch");
+    }
   }
 
   void read_parameter(const ConfigValue& value, const ParameterSpec& spec) {
@@ -164,7 +182,11 @@ class ConfigReader {
         read_integers(value, spec);
         return;
       case ParameterType::orders:
-        config_.parameters[spec.name] = read_orders(values_, value);
+        config_.parameters[spec.name] =
+            read_orders(values_, value, std::int64_t{config_.m} * config_.iterations.count);
+        return;
+      case ParameterType::orders_file:
+        config_.order_file = values_.text(value, "the name of a file").value_or("");
         return;
       case ParameterType::placement:
         return;

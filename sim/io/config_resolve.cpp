@@ -56,6 +56,7 @@ struct ParameterWriter {
     return array_json(integers, [](std::int64_t number) { return std::to_string(number); });
   }
   std::string operator()(const StepOrders& orders) const { return array_json(orders, lane_json); }
+  std::string operator()(const Program& program) const { return json_string(to_text(program)); }
   std::string operator()(const StageDevices& devices) const {
     return array_json(devices, [](Device device) { return std::to_string(device.value); });
   }

@@ -54,8 +54,10 @@ void read_iterations(const SectionContext& context, const ConfigValue& root,
                      IterationsConfig& iterations);
 void read_variation(const SectionContext& context, const ConfigValue& root, RunConfig& config);
 
-/// `["0F0 0B0", ...]`: the steps of each device.
-StepOrders read_orders(ConfigValues& values, const ConfigValue& value);
+/// `["0F0 0B0", ...]`, the steps of each device, or the text of a program of that many
+/// microbatches.
+ParameterValue read_orders(ConfigValues& values, const ConfigValue& value,
+                           std::int64_t microbatches);
 /// "loop", "v", "bidirectional" or the device of every stage.
 std::optional<ParameterValue> read_placement(ConfigValues& values, const ConfigValue& value);
 

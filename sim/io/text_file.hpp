@@ -1,0 +1,12 @@
+// Input files that a config names.
+#pragma once
+
+#include <string>
+
+namespace pipesim {
+
+/// The bytes of a file, relative to the working directory. Throws Error (bad input) at the pointer
+/// of the config key that names it.
+std::string read_text_file(const std::string& file, std::string pointer);
+
+}  // namespace pipesim
