@@ -53,7 +53,7 @@ class Holdings {
     if (!memory_.limit) return std::nullopt;
     const std::vector<std::int64_t> resident = resident_memory(problem_);
     for (std::size_t device = 0; device < of_device_.size(); ++device) {
-      if (auto found = excess_of(device, resident[device])) return found;
+      if (auto found = excess_of(device, resident[device], *memory_.limit)) return found;
     }
     return std::nullopt;
   }
@@ -131,7 +131,8 @@ class Holdings {
 
   // The first instant at which what is held is too much. What is released at an instant is gone
   // before anything is taken there.
-  std::optional<std::string> excess_of(std::size_t device, std::int64_t resident) {
+  std::optional<std::string> excess_of(std::size_t device, std::int64_t resident,
+                                       std::int64_t limit) {
     std::vector<Holding>& holdings = of_device_[device];
     std::stable_sort(
         holdings.begin(), holdings.end(),
@@ -141,12 +142,12 @@ class Holdings {
     for (const Holding& holding : holdings) ends.emplace_back(holding.end, holding.amount);
     std::sort(ends.begin(), ends.end());
     Int128 amount = resident;
-    if (amount > *memory_.limit) return fmt::format("device {} holds more than its limit", device);
+    if (amount > limit) return fmt::format("device {} holds more than its limit", device);
     auto end = ends.begin();
     for (const Holding& holding : holdings) {
       for (; end != ends.end() && end->first <= holding.begin; ++end) amount -= end->second;
       amount += holding.amount;
-      if (amount > *memory_.limit) {
+      if (amount > limit) {
         return fmt::format("device {} holds more than its limit when {} starts at {} ps", device,
                            token(holding.op), holding.begin.count);
       }
