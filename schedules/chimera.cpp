@@ -7,12 +7,14 @@
 //   unit).
 // Each stream runs through its microbatches in order, over the units' borders; the last unit may
 // lack slots. A slot is one microbatch, or two with forward doubling, so that a forward slot takes
-// as long as one backward where t_b = 2 t_f.
-#include <fmt/format.h>
-
+// as long as one backward where t_b = 2 t_f (the two are two ops: the first passes its result on
+// before the second ends).
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "schedules/schedule.hpp"
+#include "schedules/two_directions.hpp"
 #include "sim/error.hpp"
 
 namespace pipesim {
@@ -63,7 +65,7 @@ class ChimeraDevice {
   }
 
   LaneOrder order() const {
-    const Slots warm_up = slots(OpKind::forward, near_, 0, half_ - from_end_);
+    const Slots warm_up = slots_of(OpKind::forward, near_, 0, half_ - from_end_);
     LaneOrder order = {repeat(warm_up.microbatches, {warm_up.first})};
     const std::int64_t unit_size = 2 * half_ * slot_;
     const std::int64_t alike = std::max<std::int64_t>(microbatches_ / unit_size - 1, 0);
@@ -78,8 +80,8 @@ class ChimeraDevice {
   }
 
  private:
-  Slots slots(OpKind kind, const Direction& direction, std::int64_t from,
-              std::int64_t count) const {
+  Slots slots_of(OpKind kind, const Direction& direction, std::int64_t from,
+                 std::int64_t count) const {
     const std::int64_t done = from * slot_;
     return {.first = item(kind, direction.stage, direction.first + done),
             .microbatches = std::clamp<std::int64_t>(direction.count - done, 0, count * slot_)};
@@ -91,10 +93,10 @@ class ChimeraDevice {
     const std::int64_t s = unit * half_;
     const auto f = OpKind::forward;
     const auto b = OpKind::backward;
-    append_by_turns(order, slots(f, remote_, s, g), slots(f, near_, s + rest, g));
-    append_by_turns(order, slots(f, remote_, s + g, rest), slots(b, remote_, s, rest));
-    append_by_turns(order, slots(b, near_, s, g), slots(b, remote_, s + rest, g));
-    append_by_turns(order, slots(b, near_, s + g, rest), slots(f, near_, s + half_, rest));
+    append_by_turns(order, slots_of(f, remote_, s, g), slots_of(f, near_, s + rest, g));
+    append_by_turns(order, slots_of(f, remote_, s + g, rest), slots_of(b, remote_, s, rest));
+    append_by_turns(order, slots_of(b, near_, s, g), slots_of(b, remote_, s + rest, g));
+    append_by_turns(order, slots_of(b, near_, s + g, rest), slots_of(f, near_, s + half_, rest));
   }
 
   /// A slot of a and a slot of b by turns, then what one has more.
@@ -124,16 +126,9 @@ class ChimeraDevice {
   Direction remote_;
 };
 
-Placement place(int devices, const Parameters& /*parameters*/) {
-  return bidirectional_placement(devices);
-}
-
 void check(const Problem& problem, const Parameters& /*parameters*/) {
-  const std::int64_t p = problem.devices;
-  if (p % 2 == 0) return;
-  throw Error(Fault{.pointer = "/p",
-                    .what = fmt::format("chimera needs an even p: {} % 2 = 1", p),
-                    .allowed = fmt::format("{} or {}", p - 1, p + 1)});
+  std::vector<Fault> faults = odd_devices(problem, "chimera");
+  if (!faults.empty()) throw Error(std::move(faults));
 }
 
 std::int64_t peak(const Problem& problem, const Parameters& parameters, Device device) {
@@ -166,7 +161,7 @@ const Schedule schedule_chimera = {
                              .summary = "direct: one unit of p microbatches after another; "
                                         "forward_doubling: units of 2p, forwards and backwards in "
                                         "pairs; absent: direct"}}},
-    .place = place,
+    .place = place_two_directions,
     .check = check,
     .peak = peak,
     .build = build,

@@ -4,38 +4,30 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "schedules/dual_pipe_steps.hpp"
 #include "schedules/schedule.hpp"
+#include "schedules/two_directions.hpp"
 #include "sim/error.hpp"
 
 namespace pipesim {
 
 namespace {
 
-Placement place(int devices, const Parameters& /*parameters*/) {
-  return bidirectional_placement(devices);
-}
-
 void check(const Problem& problem, const Parameters& /*parameters*/) {
-  const std::int64_t p = problem.devices;
   const std::int64_t m = problem.microbatches;
-  std::vector<Fault> faults;
-  if (p % 2 != 0) {
-    faults.push_back({.pointer = "/p",
-                      .what = fmt::format("dualpipe needs an even p: {} % 2 = 1", p),
-                      .allowed = fmt::format("{} or {}", p - 1, p + 1)});
-  }
-  if (m % 2 != 0) {
+  const std::int64_t minimum = 2 * std::int64_t{problem.devices};
+  std::vector<Fault> faults = odd_devices(problem, "dualpipe");
+  const auto refuse = [&](std::string what) {
     faults.push_back({.pointer = "/m",
-                      .what = fmt::format("dualpipe needs an even m: {} % 2 = 1", m),
-                      .allowed = "as many microbatches in each direction"});
-  } else if (m < 2 * p) {
-    faults.push_back({.pointer = "/m",
-                      .what = fmt::format("dualpipe needs m >= 2p: {} < {}", m, 2 * p),
-                      .allowed = fmt::format("an even m of at least {}", 2 * p)});
-  }
+                      .what = std::move(what),
+                      .allowed = fmt::format("an even number of at least {}", minimum)});
+  };
+  if (m % 2 != 0) refuse(fmt::format("dualpipe needs an even m: {} % 2 = 1", m));
+  if (m < minimum) refuse(fmt::format("dualpipe needs m >= 2p: {} < {}", m, minimum));
   if (!faults.empty()) throw Error(std::move(faults));
 }
 
@@ -74,7 +66,7 @@ const Schedule schedule_dualpipe = {
              .backward = BackwardPass::mixed,
              .copies = 2,
              .parameters = {}},
-    .place = place,
+    .place = place_two_directions,
     .check = check,
     .peak = peak,
     .build = build,
