@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "schedules/schedule.hpp"
+#include "sim/error.hpp"
 #include "sim/problem.hpp"
 #include "sim/program.hpp"
 
@@ -47,6 +49,29 @@ inline Registry general_schedules() {
   Registry registry = builtin_schedules();
   std::erase_if(registry, [](const Schedule* schedule) { return needs_order(*schedule); });
   return registry;
+}
+
+/// The problem on the schedule's own placement: stage s takes what stage s mod p took, half of its
+/// backward as its weight gradient.
+inline Problem placed(const Schedule& schedule, Problem problem) {
+  problem.placement = place(schedule, problem.devices, {});
+  std::vector<StageCosts> costs;
+  for (std::size_t s = 0; s < static_cast<std::size_t>(problem.stages()); ++s) {
+    costs.push_back(problem.costs[s % problem.costs.size()]);
+    costs.back().weight = Ticks{costs.back().backward.count / 2};
+  }
+  problem.costs = std::move(costs);
+  return problem;
+}
+
+/// Whether the schedule has an order for the problem.
+inline bool accepts(const Schedule& schedule, const Problem& problem) {
+  try {
+    if (schedule.check) schedule.check(problem, plan(schedule, problem, {}).parameters);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 /// The program of a built-in schedule with the parameters that it chooses itself.

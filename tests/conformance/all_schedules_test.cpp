@@ -9,7 +9,6 @@
 #include "schedules/schedule.hpp"
 #include "sim/analysis.hpp"
 #include "sim/engine.hpp"
-#include "sim/error.hpp"
 #include "sim/lower_bound.hpp"
 #include "sim/memory.hpp"
 #include "sim/metrics.hpp"
@@ -19,29 +18,6 @@
 using namespace pipesim;
 
 namespace {
-
-/// A random problem on the schedule's own placement, with a weight gradient.
-Problem random_problem_for(std::mt19937_64& random, const Schedule& schedule) {
-  Problem problem = test::random_problem(random);
-  problem.placement = place(schedule, problem.devices, {});
-  problem.costs.clear();
-  for (int s = 0; s < problem.stages(); ++s) {
-    StageCosts costs = stage_costs(Ticks{test::draw(random, s == 0 ? 1 : 0, 20)},
-                                   Ticks{test::draw(random, 0, 20)});
-    costs.weight = Ticks{test::draw(random, 0, costs.backward.count)};
-    problem.costs.push_back(costs);
-  }
-  return problem;
-}
-
-bool accepts(const Schedule& schedule, const Problem& problem) {
-  try {
-    if (schedule.check) schedule.check(problem, plan(schedule, problem, {}).parameters);
-    return true;
-  } catch (const Error&) {
-    return false;
-  }
-}
 
 void check_invariants(const Schedule& schedule, const Problem& problem,
                       const Parameters& parameters, const Metrics& metrics) {
@@ -100,10 +76,10 @@ TEST_SUITE("conformance") {
     for (const Schedule* schedule : test::general_schedules()) {
       int accepted = 0;
       for (int round = 0; round < 300; ++round) {
-        Problem problem = random_problem_for(random, *schedule);
+        Problem problem = test::placed(*schedule, test::random_problem(random));
         if (round % 3 == 0) problem.memory_limit = test::draw(random, 1, 20);
         INFO(schedule->info.name, " p=", problem.devices, " m=", problem.microbatches);
-        if (!accepts(*schedule, problem)) continue;
+        if (!test::accepts(*schedule, problem)) continue;
         ++accepted;
         check_schedule(*schedule, problem);
       }
