@@ -46,7 +46,7 @@ StageCosts stage_costs(Ticks forward, Ticks backward, std::optional<Ticks> weigh
 Flow Problem::flow(Microbatch microbatch) const {
   if (placement.flows() == 1) return Flow{0};
   const int in_step = microbatch.value % microbatches;
-  return Flow{in_step < (microbatches + 1) / 2 ? 0 : 1};
+  return Flow{in_step < first_microbatch(Flow{1}).value ? 0 : 1};
 }
 
 Device Problem::device(Stage stage, Microbatch microbatch) const {

@@ -141,7 +141,7 @@ struct Problem {
   Flow flow(Microbatch microbatch) const;
   /// The first microbatch of a flow in step 0.
   Microbatch first_microbatch(Flow flow) const {
-    return Microbatch{flow == Flow{0} ? 0 : (microbatches + 1) / 2};
+    return Microbatch{flow == Flow{0} ? 0 : microbatches - microbatches / 2};
   }
   Device device(Stage stage, Microbatch microbatch) const;
   /// The device that computes an op; of a send, the sender.

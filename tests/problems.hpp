@@ -5,9 +5,11 @@
 #include <functional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "schedules/schedule.hpp"
+#include "sim/error.hpp"
 #include "sim/problem.hpp"
 #include "sim/program.hpp"
 
@@ -62,6 +64,29 @@ inline Registry general_schedules() {
   Registry registry = builtin_schedules();
   std::erase_if(registry, [](const Schedule* schedule) { return needs_order(*schedule); });
   return registry;
+}
+
+/// The problem on the schedule's own placement: stage s takes what stage s mod p took, half of its
+/// backward as its weight gradient.
+inline Problem placed(const Schedule& schedule, const Problem& problem) {
+  Problem own = problem_for(schedule, problem.devices, problem.microbatches, [&](int stage) {
+    StageCosts costs = problem.costs[static_cast<std::size_t>(stage) % problem.costs.size()];
+    costs.weight = Ticks{costs.backward.count / 2};
+    return costs;
+  });
+  own.memory_limit = problem.memory_limit;
+  return own;
+}
+
+/// Whether the schedule has an order for the problem.
+inline bool accepts(const Schedule& schedule, const Problem& problem) {
+  try {
+    if (schedule.check) schedule.check(problem, plan(schedule, problem, {}).parameters);
+    return true;
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::bad_input) throw;
+    return false;
+  }
 }
 
 /// The program of a built-in schedule with the parameters that it chooses itself.

@@ -64,14 +64,18 @@ TEST_SUITE("slow") {
       }
       Problem problem = test::problem_of(static_cast<int>(test::draw(random, 1, 120)), costs);
       if (round % 2 == 0) problem.memory_limit = test::draw(random, 1, 120);
-      for (const Schedule* schedule : test::general_schedules())
-        check_agreement(*schedule, problem);
+      for (const Schedule* schedule : test::general_schedules()) {
+        const Problem own = test::placed(*schedule, problem);
+        if (test::accepts(*schedule, own)) check_agreement(*schedule, own);
+      }
     }
   }
 
   TEST_CASE("a million tasks") {
     const Problem problem = test::equal_stages(64, 8192, 2'000'000'000, 4'000'000'000);
-    for (const Schedule* schedule : test::general_schedules()) check_agreement(*schedule, problem);
+    for (const char* const name : {"gpipe", "1f1b"}) {
+      check_agreement(*find_schedule(builtin_schedules(), name), problem);
+    }
   }
 
   TEST_CASE("the trace writer's memory does not grow with the trace") {
