@@ -190,6 +190,6 @@ Program squeezed_program(const Problem& problem, const BuildingBlock& block) {
       [&](int microbatches) { return squeezed_grid(problem, block, microbatches); });
 }
 
-std::int64_t enough_for_steady_state(int devices) { return std::int64_t{8} * devices + 8; }
+std::int64_t enough_for_steady_state(int devices) { return std::int64_t{4} * devices + 8; }
 
 }  // namespace pipesim
