@@ -14,8 +14,8 @@ namespace {
 Placement place(int devices, const Parameters& /*parameters*/) { return v_placement(devices); }
 
 std::int64_t peak(const Problem& problem, const Parameters& /*parameters*/, Device /*device*/) {
-  return std::min(2 * ((std::int64_t{2} * problem.devices + 3) / 3),
-                  std::int64_t{2} * problem.microbatches);
+  return 2 *
+         std::min<std::int64_t>((std::int64_t{2} * problem.devices + 3) / 3, problem.microbatches);
 }
 
 BuildingBlock building_block(int devices) {
@@ -61,7 +61,7 @@ const Schedule schedule_1f1b_v = {
              .source = "Qi et al., Pipeline Parallelism with Controllable Memory, "
                        "arXiv 2405.15362",
              .placement = "V: stages i and 2p-1-i on device i",
-             .peak = "min(2 floor((2p + 3) / 3), 2m)",
+             .peak = "2 min(floor((2p + 3) / 3), m)",
              .parameters = {}},
     .place = place,
     .peak = peak,

@@ -24,10 +24,18 @@ namespace {
 constexpr auto kWaves = "waves";
 constexpr auto kBackwardSlots = "backward_slots";
 constexpr std::int64_t kMostWaves = 1024;
+constexpr std::int64_t kMostStages = 1 << 21;
 
 std::int64_t waves(const Parameters& parameters) { return integer(parameters, kWaves).value_or(1); }
 
 Placement place(int devices, const Parameters& parameters) {
+  const std::int64_t stages = 2 * waves(parameters) * devices;
+  if (stages > kMostStages) {
+    throw Error(Fault{.pointer = "/schedule/waves",
+                      .what = fmt::format("{} waves over p = {} devices are {} stages",
+                                          waves(parameters), devices, stages),
+                      .allowed = fmt::format("at most {} stages", kMostStages)});
+  }
   return wave_placement(devices, static_cast<int>(waves(parameters)));
 }
 
@@ -112,7 +120,7 @@ class Layout {
 Program build(const Problem& problem, const Parameters& parameters) {
   const auto slots = static_cast<int>(integer(parameters, kBackwardSlots).value_or(2));
   const std::int64_t p = problem.devices;
-  return program_of_layout(problem.microbatches, p, 8 * p, [&](int microbatches) {
+  return program_of_layout(problem.microbatches, p, 16 * p, [&](int microbatches) {
     return Layout(problem, microbatches, slots).run();
   });
 }

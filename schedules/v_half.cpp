@@ -15,11 +15,12 @@ namespace {
 Placement place(int devices, const Parameters& /*parameters*/) { return v_placement(devices); }
 
 std::int64_t peak(const Problem& problem, const Parameters& /*parameters*/, Device /*device*/) {
-  return std::min(2 * ((std::int64_t{problem.devices} + 2) / 2),
-                  std::int64_t{2} * problem.microbatches);
+  const std::int64_t microbatches =
+      std::min<std::int64_t>((std::int64_t{problem.devices} + 2) / 2, problem.microbatches);
+  return 2 * std::min(microbatches, problem.memory_limit.value_or(microbatches));
 }
 
-Program build(const Problem& problem, const Parameters& /*parameters*/) {
+BuildingBlock building_block(const Problem& problem) {
   const int p = problem.devices;
   const int shift = p % 2 == 0 ? 3 : 0;
   BuildingBlock block;
@@ -27,7 +28,15 @@ Program build(const Problem& problem, const Parameters& /*parameters*/) {
     block.forward.push_back(s < p ? 2 * s : p - 1 + s);
     block.gradient.push_back(shift + (s < p ? 6 * p - 2 - s : 7 * p - 3 - 2 * s));
   }
-  return squeezed_program(problem, block);
+  return block;
+}
+
+Plan plan(const Problem& problem, const Parameters& parameters) {
+  return plan_squeezed(problem, parameters, building_block(problem));
+}
+
+Program build(const Problem& problem, const Parameters& /*parameters*/) {
+  return squeezed_program(problem, building_block(problem));
 }
 
 }  // namespace
@@ -39,10 +48,11 @@ const Schedule schedule_v_half = {
              .source = "Qi et al., Pipeline Parallelism with Controllable Memory, "
                        "arXiv 2405.15362, section 3",
              .placement = "V: stages i and 2p-1-i on device i",
-             .peak = "min(2 floor((p + 2) / 2), 2m)",
+             .peak = "2 min(floor((p + 2) / 2), m, memory.limit)",
              .backward = BackwardPass::split,
              .parameters = {}},
     .place = place,
+    .plan = plan,
     .peak = peak,
     .build = build,
 };

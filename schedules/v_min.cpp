@@ -15,11 +15,12 @@ namespace {
 Placement place(int devices, const Parameters& /*parameters*/) { return v_placement(devices); }
 
 std::int64_t peak(const Problem& problem, const Parameters& /*parameters*/, Device /*device*/) {
-  return std::min(2 * ((std::int64_t{problem.devices} + 4) / 3),
-                  std::int64_t{2} * problem.microbatches);
+  const std::int64_t microbatches =
+      std::min<std::int64_t>((std::int64_t{problem.devices} + 4) / 3, problem.microbatches);
+  return 2 * std::min(microbatches, problem.memory_limit.value_or(microbatches));
 }
 
-Program build(const Problem& problem, const Parameters& /*parameters*/) {
+BuildingBlock building_block(const Problem& problem) {
   const int stages = problem.stages();
   const int shift = problem.devices % 3 == 0 ? 2 : 0;
   BuildingBlock block;
@@ -27,7 +28,15 @@ Program build(const Problem& problem, const Parameters& /*parameters*/) {
     block.forward.push_back(s);
     block.gradient.push_back(2 * stages - 1 - s + shift);
   }
-  return squeezed_program(problem, block);
+  return block;
+}
+
+Plan plan(const Problem& problem, const Parameters& parameters) {
+  return plan_squeezed(problem, parameters, building_block(problem));
+}
+
+Program build(const Problem& problem, const Parameters& /*parameters*/) {
+  return squeezed_program(problem, building_block(problem));
 }
 
 }  // namespace
@@ -39,10 +48,11 @@ const Schedule schedule_v_min = {
              .source = "Qi et al., Pipeline Parallelism with Controllable Memory, "
                        "arXiv 2405.15362, section 3",
              .placement = "V: stages i and 2p-1-i on device i",
-             .peak = "min(2 floor((p + 4) / 3), 2m)",
+             .peak = "2 min(floor((p + 4) / 3), m, memory.limit)",
              .backward = BackwardPass::split,
              .parameters = {}},
     .place = place,
+    .plan = plan,
     .peak = peak,
     .build = build,
 };

@@ -1,14 +1,15 @@
 #include "schedules/v_pattern.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <set>
 
 namespace pipesim {
 
 namespace {
-
-constexpr int kSlotsPerMicrobatch = 6;
 
 bool is_first_chunk(const SlotGrid& grid, const Op& op) { return op.stage < Stage{grid.devices()}; }
 
@@ -100,9 +101,51 @@ class Pass {
   std::vector<int> last_weight_;             // by device: its slot
 };
 
+/// Whether two ops of a device, of whichever microbatches, stand in one slot.
+bool meets_itself(const Problem& problem, const BuildingBlock& block) {
+  std::vector<std::set<int>> taken(static_cast<std::size_t>(problem.devices));
+  for (std::size_t stage = 0; stage < block.forward.size(); ++stage) {
+    const Device device = problem.placement.device_of.front()[stage];
+    for (const int slot : {block.forward[stage], block.gradient[stage]}) {
+      const bool is_free =
+          taken[static_cast<std::size_t>(device.value)].insert(slot % block.interval).second;
+      if (!is_free) return true;
+    }
+  }
+  return false;
+}
+
+/// The slots of both of a device's stages from forward to gradient, of the device with the most.
+int longest_lifespan(const Problem& problem, const BuildingBlock& block) {
+  std::vector<int> lifespans(static_cast<std::size_t>(problem.devices));
+  for (std::size_t stage = 0; stage < block.forward.size(); ++stage) {
+    const Device device = problem.placement.device_of.front()[stage];
+    lifespans[static_cast<std::size_t>(device.value)] +=
+        block.gradient[stage] - block.forward[stage];
+  }
+  return *std::max_element(lifespans.begin(), lifespans.end());
+}
+
+/// The block at the least interval, from its own on, at which ops never meet and no device keeps
+/// more than the memory limit.
+BuildingBlock within_memory_limit(const Problem& problem, BuildingBlock block) {
+  const std::int64_t limit = problem.memory_limit.value_or(problem.microbatches);
+  if (limit >= problem.microbatches) return block;
+  // Less than one microbatch, on both stages of the last device at once, does not run at all.
+  const std::int64_t most = 2 * std::max<std::int64_t>(limit, 1);
+  const int lifespan = longest_lifespan(problem, block);
+  // On average as many activations are there as fit into a lifespan: at less they are too many.
+  block.interval = std::max(block.interval, static_cast<int>(lifespan / most));
+  for (;; ++block.interval) {
+    if (meets_itself(problem, block)) continue;
+    const int overlapping = lifespan / block.interval + 2;
+    SlotGrid grid = lay_block(problem, block, overlapping, OpKind::backward_input);
+    if (KeptActivations(grid, KeptActivations::Weights::placed).limit() <= most) return block;
+  }
+}
+
 SlotGrid squeezed_grid(const Problem& problem, const BuildingBlock& block, int microbatches) {
   SlotGrid grid = lay_block(problem, block, microbatches, OpKind::backward_input);
-  place_weights(grid);
   Pass(grid, KeptActivations::Weights::placed).run();
   grid.squeeze();
   grid.remove_weights();
@@ -121,13 +164,14 @@ SlotGrid lay_block(const Problem& problem, const BuildingBlock& block, int micro
   SlotGrid grid(problem, microbatches, 2);
   for (std::size_t stage = 0; stage < block.forward.size(); ++stage) {
     for (int j = 0; j < microbatches; ++j) {
-      const int later = kSlotsPerMicrobatch * j;
+      const int later = block.interval * j;
       Op op{.kind = OpKind::forward, .stage = Stage{stage}, .microbatch = Microbatch{j}};
       grid.place(op, block.forward[stage] + later);
       op.kind = gradient;
       grid.place(op, block.gradient[stage] + later);
     }
   }
+  if (gradient == OpKind::backward_input) place_weights(grid);
   return grid;
 }
 
@@ -185,9 +229,23 @@ bool KeptActivations::recount(Device device, int from, int until) {
 }
 
 Program squeezed_program(const Problem& problem, const BuildingBlock& block) {
+  const BuildingBlock fitted = within_memory_limit(problem, block);
   return program_of_layout(
       problem.microbatches, 1, enough_for_steady_state(problem.devices),
-      [&](int microbatches) { return squeezed_grid(problem, block, microbatches); });
+      [&](int microbatches) { return squeezed_grid(problem, fitted, microbatches); });
+}
+
+Plan plan_squeezed(const Problem& problem, const Parameters& parameters,
+                   const BuildingBlock& block) {
+  Plan plan{parameters, {}};
+  const int interval = within_memory_limit(problem, block).interval;
+  if (interval > block.interval) {
+    plan.notes.push_back(
+        fmt::format("microbatches follow each other {} slots apart instead of {}: memory.limit "
+                    "leaves room for {}",
+                    interval, block.interval, problem.memory_limit.value_or(0)));
+  }
+  return plan;
 }
 
 std::int64_t enough_for_steady_state(int devices) { return std::int64_t{4} * devices + 8; }

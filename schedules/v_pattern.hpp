@@ -7,20 +7,23 @@
 #include <cstdint>
 #include <vector>
 
+#include "schedules/schedule.hpp"
 #include "sim/problem.hpp"
 #include "sim/program.hpp"
 #include "sim/slot_grid.hpp"
 
 namespace pipesim {
 
-/// The first slots of microbatch 0's ops, by stage; microbatch j has the same 6j slots later.
+/// The first slots of microbatch 0's ops, by stage; each next microbatch has the same ones
+/// `interval` slots later.
 struct BuildingBlock {
   std::vector<int> forward;
   std::vector<int> gradient;
+  int interval = 6;
 };
 
 /// A grid of the block repeated for that many microbatches; the gradient is an input gradient of
-/// one slot or a full backward of two.
+/// one slot, with its weight gradient in the next free one, or a full backward of two.
 SlotGrid lay_block(const Problem& problem, const BuildingBlock& block, int microbatches,
                    OpKind gradient);
 
@@ -42,6 +45,8 @@ class KeptActivations {
   /// device within the limit; leaves it where there is none. Returns its slot.
   int move_earlier(const Op& op, int slot, int earliest);
 
+  int limit() const { return limit_; }
+
  private:
   struct Kept {
     int activations = 0;
@@ -59,8 +64,14 @@ class KeptActivations {
 };
 
 /// The orders of v_min and v_half from their building blocks: squeezed with the weight gradients in
-/// the grid, then without them, then with the weight gradients in the slots that are left.
+/// the grid, then without them, then with the weight gradients in the slots that are left. Where
+/// problem.memory_limit is less than a block needs, microbatches follow each other at the least
+/// interval at which it is enough and ops never meet.
 Program squeezed_program(const Problem& problem, const BuildingBlock& block);
+
+/// Says so where the memory limit makes the interval longer than the block's own.
+Plan plan_squeezed(const Problem& problem, const Parameters& parameters,
+                   const BuildingBlock& block);
 
 /// So many microbatches that the middle of their grid repeats itself.
 std::int64_t enough_for_steady_state(int devices);

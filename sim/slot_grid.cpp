@@ -182,7 +182,9 @@ Program program_of_layout(std::int64_t microbatches, std::int64_t period, std::i
   for (std::int64_t laid = enough; laid + period < microbatches; laid *= 2) {
     const std::int64_t some = laid + (microbatches - laid) % period;
     const SlotGrid grid = lay(static_cast<int>(some));
-    if (const auto repetition = grid.repetition(static_cast<int>(period))) {
+    const auto repetition = grid.repetition(static_cast<int>(period));
+    // A few repetitions could be chance.
+    if (repetition && std::int64_t{4} * repetition->count * period >= some) {
       return grid.program(repetition, microbatches - some);
     }
   }

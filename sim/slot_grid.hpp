@@ -111,8 +111,9 @@ class SlotGrid {
 };
 
 /// The orders of a layout that, for many microbatches, repeats itself each time for the next
-/// `period` ones: then only about `enough` of the microbatches are laid out, and loops stand for
-/// the rest. `lay` makes the grid for a number of microbatches.
+/// `period` ones. Where the repetitions take a quarter of the layout of `enough` microbatches, or
+/// of twice, four times, ... as many, loops stand for the rest; else all are laid out. `lay` makes
+/// the grid for a number of microbatches.
 Program program_of_layout(std::int64_t microbatches, std::int64_t period, std::int64_t enough,
                           const std::function<SlotGrid(int microbatches)>& lay);
 

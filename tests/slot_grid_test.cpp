@@ -11,7 +11,7 @@ using namespace pipesim;
 
 namespace {
 
-Op op(const std::string& token) { return *parse_token(token); }
+Op op(const std::string& token) { return parse_token(token).value_or(Op{}); }
 
 std::string order(const SlotGrid& grid, int device) {
   std::string text;
@@ -23,18 +23,21 @@ std::string order(const SlotGrid& grid, int device) {
   return text;
 }
 
-/// One device; a microbatch's forward and backward follow each other, with a gap before each
-/// microbatch that is a multiple of `gap_every`.
-SlotGrid in_turn(int microbatches, int gap_every) {
-  const Problem problem = test::equal_stages(1, microbatches, 1, 1);
-  SlotGrid grid(problem, microbatches);
+/// One device; a microbatch's forward and backward follow each other, with a gap before some.
+template <class HasGap>
+SlotGrid with_gaps(int microbatches, HasGap has_gap) {
+  SlotGrid grid(test::equal_stages(1, microbatches, 1, 1), microbatches);
   int slot = 0;
   for (int j = 0; j < microbatches; ++j) {
-    if (j % gap_every == 0) ++slot;
+    if (has_gap(j)) ++slot;
     grid.place({.kind = OpKind::forward, .stage = Stage{0}, .microbatch = Microbatch{j}}, slot++);
     grid.place({.kind = OpKind::backward, .stage = Stage{0}, .microbatch = Microbatch{j}}, slot++);
   }
   return grid;
+}
+
+SlotGrid in_turn(int microbatches, int gap_every) {
+  return with_gaps(microbatches, [gap_every](int j) { return j % gap_every == 0; });
 }
 
 }  // namespace
@@ -89,9 +92,9 @@ TEST_SUITE("unit") {
   TEST_CASE("a repetition becomes a loop, and the loop goes on for more microbatches") {
     const SlotGrid grid = in_turn(6, 2);
     const auto repetition = grid.repetition(2);
-    REQUIRE(repetition.has_value());
-    CHECK(repetition->slots == 5);
-    CHECK(repetition->count == 3);
+    const Repetition found = repetition.value_or(Repetition{});
+    CHECK(found.slots == 5);
+    CHECK(found.count == 3);
     const Program program = grid.program(repetition, 4);
     CHECK(to_text(program) ==
           "device 0\n  repeat 5\n    0F0 step 2\n    0B0 step 2\n    0F1 step 2\n    0B1 step 2\n");
@@ -108,5 +111,18 @@ TEST_SUITE("unit") {
     CHECK(laid == std::vector<int>{5, 11, 17});
     CHECK(step_count(program.lanes[0]) == 2002);
     validate_program(test::equal_stages(1, 1001, 1, 1), program);
+  }
+
+  TEST_CASE("a layout that repeats itself only for a while is laid out whole") {
+    std::vector<int> laid;
+    const auto lay = [&](int microbatches) {
+      laid.push_back(microbatches);
+      return with_gaps(microbatches, [](int j) {
+        return j == 1 || j == 3 || j == 6 || j == 10 || j == 15 || j == 21 || j == 28 || j == 36;
+      });
+    };
+    const Program program = program_of_layout(60, 1, 40, lay);
+    CHECK(laid == std::vector<int>{40, 60});
+    validate_program(test::equal_stages(1, 60, 1, 1), program);
   }
 }

@@ -117,7 +117,7 @@ TEST_SUITE("unit") {
           for (int m = 1; m <= 3 * p + 1; ++m) {
             const Problem problem = waved(p, m, count, test::chunk(1, backward));
             const Metrics metrics = test::metrics_of(problem, program_for(problem, count));
-            const std::int64_t bound = 2 * count * std::min(p, m);
+            const std::int64_t bound = std::int64_t{2} * count * std::min(p, m);
             CHECK(peak(hanayo(), problem, waves(count), Device{0}) == bound);
             CHECK(metrics.peak_activations() == bound);
             for (int i = 0; m == p && backward == 2 && i < p; ++i) {
@@ -142,6 +142,13 @@ TEST_SUITE("unit") {
         }
       }
     }
+  }
+
+  TEST_CASE("hanayo refuses more stages than anything can run") {
+    CHECK_THROWS_WITH(
+        place(hanayo(), 1 << 20, waves(2)),
+        "/schedule/waves: 2 waves over p = 1048576 devices are 4194304 stages; at most 2097152 "
+        "stages");
   }
 
   TEST_CASE("hanayo says when it takes a backward for as short as a forward") {

@@ -36,7 +36,7 @@ std::int64_t t_total(const std::string& schedule, int p, int m, const StageCosts
 }
 
 /// 2 floor((p+4)/3), 2 floor((p+2)/2), 2 floor((2p+3)/3).
-std::int64_t most_kept(const std::string& schedule, int p) {
+std::int64_t most_kept(const std::string& schedule, std::int64_t p) {
   if (schedule == "v_min") return 2 * ((p + 4) / 3);
   return schedule == "v_half" ? 2 * ((p + 2) / 2) : 2 * ((2 * p + 3) / 3);
 }
@@ -154,7 +154,7 @@ TEST_SUITE("unit") {
         for (int m = 1; m <= 2 * p + 2; ++m) {
           const Problem problem = test::placed_problem(schedule, p, m, kUnit);
           const Metrics metrics = test::metrics_of(problem, build(found, problem, {}));
-          const std::int64_t bound = std::min<std::int64_t>(most_kept(schedule, p), 2 * m);
+          const std::int64_t bound = std::min(most_kept(schedule, p), std::int64_t{2} * m);
           CHECK(peak(found, problem, {}, Device{p - 1}) == bound);
           CHECK(metrics.peak_activations() == bound);
         }
@@ -178,6 +178,37 @@ TEST_SUITE("unit") {
         }
       }
     }
+  }
+
+  TEST_CASE("v_min and v_half stay within a memory limit and say how") {
+    for (const std::string schedule : {"v_min", "v_half"}) {
+      const Schedule& found = *find_schedule(builtin_schedules(), schedule);
+      for (int p = 1; p <= 8; ++p) {
+        for (int limit = 1; limit <= p; ++limit) {
+          for (const int m : {1, p, 3 * p + 1, 50}) {
+            Problem problem = test::placed_problem(schedule, p, m, kUnit);
+            const Program free = build(found, problem, {});
+            problem.memory_limit = limit;
+            const Program limited = build(found, problem, {});
+            const std::int64_t bound = std::min<std::int64_t>(
+                {most_kept(schedule, p), std::int64_t{2} * m, std::int64_t{2} * limit});
+            CHECK(peak(found, problem, {}, Device{0}) == bound);
+            CHECK(test::metrics_of(problem, limited).peak_activations() <= bound);
+            const bool is_unchanged = plan(found, problem, {}).notes.empty();
+            CHECK((to_text(limited) == to_text(free)) == is_unchanged);
+            CHECK(is_unchanged ==
+                  (limit >= m || 2 * std::int64_t{limit} >= most_kept(schedule, p)));
+          }
+        }
+      }
+    }
+    Problem problem = test::placed_problem("v_half", 8, 24, kUnit);
+    problem.memory_limit = 4;
+    CHECK(plan(*find_schedule(builtin_schedules(), "v_half"), problem, {}).notes ==
+          std::vector<std::string>{"microbatches follow each other 12 slots apart instead of 6: "
+                                   "memory.limit leaves room for 4"});
+    CHECK(excess("v_half", 8, 24) == 17);
+    CHECK(test::excess(problem, test::program_of("v_half", problem)) == 254 - 144);
   }
 
   TEST_CASE("v_min and v_half need the time of a weight gradient") {
