@@ -19,11 +19,15 @@ Placement loop_placement(int devices, int stages_per_device) {
   return {.device_of = {std::move(device_of)}};
 }
 
-Placement v_placement(int devices) {
+Placement v_placement(int devices) { return wave_placement(devices, 1); }
+
+Placement wave_placement(int devices, int waves) {
   std::vector<Device> device_of;
-  device_of.reserve(2 * static_cast<std::size_t>(devices));
-  for (int device = 0; device < devices; ++device) device_of.emplace_back(device);
-  for (int device = devices - 1; device >= 0; --device) device_of.emplace_back(device);
+  device_of.reserve(2 * static_cast<std::size_t>(devices) * static_cast<std::size_t>(waves));
+  for (int wave = 0; wave < waves; ++wave) {
+    for (int device = 0; device < devices; ++device) device_of.emplace_back(device);
+    for (int device = devices - 1; device >= 0; --device) device_of.emplace_back(device);
+  }
   return {.device_of = {std::move(device_of)}};
 }
 

@@ -27,6 +27,10 @@ Placement loop_placement(int devices, int stages_per_device);
 /// section 6).
 Placement v_placement(int devices);
 
+/// One flow of 2p stages a wave, each wave there and back as v_placement() (Hanayo: 2308.15762,
+/// section 3).
+Placement wave_placement(int devices, int waves);
+
 /// Two flows of p stages in opposite directions: stage s on device s, and on device p-1-s
 /// (Chimera: 2107.06925, section 3.1).
 Placement bidirectional_placement(int devices);
