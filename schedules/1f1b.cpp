@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "schedules/schedule.hpp"
+#include "schedules/streams.hpp"
 
 namespace pipesim {
 
@@ -20,11 +21,8 @@ Program build(const Problem& problem, const Parameters& /*parameters*/) {
   for (int i = 0; i < p; ++i) {
     const Stage stage{i};
     const int warm_up = std::min(p - 1 - i, m);
-    program.lanes.push_back({
-        repeat(warm_up, {forward(stage, 0)}),
-        repeat(m - warm_up, {forward(stage, warm_up), backward(stage, 0)}),
-        repeat(warm_up, {backward(stage, m - warm_up)}),
-    });
+    program.lanes.push_back(
+        in_step({stream(forward(stage, 0), m), stream(backward(stage, 0), m, warm_up)}));
   }
   return program;
 }
