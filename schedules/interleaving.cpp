@@ -1,21 +1,24 @@
 #include "schedules/interleaving.hpp"
 
+#include <fmt/format.h>
+
 #include "schedules/required_parameter.hpp"
+#include "sim/error.hpp"
 
 namespace pipesim {
 
 namespace {
 
 constexpr auto kChunks = "v";
+constexpr std::int64_t kMostStages = 1 << 20;
 
 }  // namespace
 
 ParameterSpec chunks_parameter() {
-  constexpr std::int64_t kMostChunks = 1024;
   return {.name = kChunks,
           .type = ParameterType::integer,
           .minimum = 1,
-          .maximum = kMostChunks,
+          .maximum = kMostStages,
           .summary = "stages of a device; required"};
 }
 
@@ -24,7 +27,13 @@ int chunks(const Parameters& parameters) {
 }
 
 Placement place_chunks(int devices, const Parameters& parameters) {
-  return loop_placement(devices, chunks(parameters));
+  const int v = chunks(parameters);
+  if (devices * std::int64_t{v} > kMostStages) {
+    throw Error(Fault{.pointer = "/schedule/v",
+                      .what = fmt::format("{} stages on each of p = {} devices", v, devices),
+                      .allowed = fmt::format("at most {} stages", kMostStages)});
+  }
+  return loop_placement(devices, v);
 }
 
 Stream interleaved(OpKind kind, Device device, const Problem& problem, std::int64_t group,

@@ -16,7 +16,8 @@ ParameterSpec chunks_parameter();
 /// The parameter v. Throws Error (bad input) if it was not given.
 int chunks(const Parameters& parameters);
 
-/// Chunk c of device i is stage c * p + i.
+/// Chunk c of device i is stage c * p + i. Throws Error (bad input) as chunks() does, and if there
+/// are more than 2^20 stages.
 Placement place_chunks(int devices, const Parameters& parameters);
 
 /// The ops of a kind on a device, one a slot from `delay` on: the first `group` microbatches on

@@ -17,8 +17,8 @@ struct Run {
   std::int64_t count = 0;
 };
 
-/// Runs one after another: `period` repeated, each time `advance` microbatches further, then
-/// `tail`.
+/// Runs one after another: `period`, whose runs are not empty, repeated, each time `advance`
+/// microbatches further, then `tail`.
 struct Stream {
   std::int64_t delay = 0;  ///< slots before the first item; at least 0
   std::vector<Run> period{};
