@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "schedules/schedule.hpp"
+#include "sim/error.hpp"
 #include "sim/problem.hpp"
 #include "sim/program.hpp"
 
@@ -47,6 +49,40 @@ inline Registry general_schedules() {
   Registry registry = builtin_schedules();
   std::erase_if(registry, [](const Schedule* schedule) { return needs_order(*schedule); });
   return registry;
+}
+
+/// What the schedule cannot do without: two of everything that it requires.
+inline Parameters required_parameters(const Schedule& schedule) {
+  Parameters parameters;
+  for (const ParameterSpec& parameter : schedule.info.parameters) {
+    if (parameter.name == "v" || parameter.name == "k") parameters[parameter.name] = 2;
+  }
+  return parameters;
+}
+
+/// The problem on the schedule's own placement. Every stage of a device costs what its stage in the
+/// problem does, and half of each backward is the weight gradient.
+inline Problem placed(const Schedule& schedule, Problem problem, const Parameters& parameters) {
+  problem.placement = place(schedule, problem.devices, parameters);
+  const std::vector<StageCosts> by_device = std::move(problem.costs);
+  problem.costs.clear();
+  for (const Device device : problem.placement.device_of.front()) {
+    StageCosts costs = by_device[static_cast<std::size_t>(device.value)];
+    costs.weight = Ticks{costs.backward.count / 2};
+    problem.costs.push_back(costs);
+  }
+  return problem;
+}
+
+/// Whether the schedule has a meaning for the problem.
+inline bool accepts(const Schedule& schedule, const Problem& problem,
+                    const Parameters& parameters) {
+  try {
+    if (schedule.check) schedule.check(problem, parameters);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 /// The program of a built-in schedule with the parameters that it chooses itself.

@@ -20,8 +20,12 @@ using namespace pipesim;
 
 namespace {
 
-void check_agreement(const Schedule& schedule, const Problem& problem) {
-  const Program program = build(schedule, problem, plan(schedule, problem, {}).parameters);
+void check_agreement(const Schedule& schedule, const Problem& devices) {
+  const Parameters required = test::required_parameters(schedule);
+  const Problem problem = test::placed(schedule, devices, required);
+  const Parameters parameters = plan(schedule, problem, required).parameters;
+  if (!test::accepts(schedule, problem, parameters)) return;
+  const Program program = build(schedule, problem, parameters);
   const TaskGraph graph(problem, program);
   const Timeline timeline = simulate(graph);
   CHECK_FALSE(verify_timeline(problem, program, timeline).has_value());

@@ -1,9 +1,12 @@
 // What bad input gets, message by message. The config reader's own messages are in
 // config_test.cpp; here the whole program speaks.
 #include <doctest/doctest.h>
+#include <fmt/ranges.h>
 
 #include <string>
+#include <vector>
 
+#include "schedules/schedule.hpp"
 #include "tests/cli/process.hpp"
 
 using namespace pipesim::test;
@@ -21,6 +24,15 @@ std::string fault(const std::string& arguments, const std::string& config = "") 
   CHECK(outcome.out == "");
   CHECK(directory.entries() == 1);
   return outcome.err;
+}
+
+/// As messages list them.
+std::string known_schedules() {
+  std::vector<std::string_view> names;
+  for (const pipesim::Schedule* schedule : pipesim::builtin_schedules()) {
+    names.push_back(schedule->info.name);
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
 }
 
 std::string config_fault(const std::string& config) { return fault("--config run.json", config); }
@@ -57,11 +69,12 @@ TEST_SUITE("cli") {
           "t_f, "
           "t_b, t_w, t_fb, t_r, first, last, costs, placement, p2p, memory, recompute, iterations, "
           "variation, output (did you mean \"t_b\"?)\n"
-          "run.json:7:15: /schedule: \"1f1c\" is unknown; one of gpipe, 1f1b, custom (did you mean "
-          "\"1f1b\"?)\n"
-          "run.json:8:23: /memory/limit: 0 is too small; a number of microbatches above 0, or "
-          "bytes such as \"80GiB\"\n"
-          "run.json:9:3: /p: duplicate key; the first one is at run.json:2:3\n");
+          "run.json:7:15: /schedule: \"1f1c\" is unknown; one of " +
+              known_schedules() +
+              " (did you mean \"1f1b\"?)\n"
+              "run.json:8:23: /memory/limit: 0 is too small; a number of microbatches above 0, or "
+              "bytes such as \"80GiB\"\n"
+              "run.json:9:3: /p: duplicate key; the first one is at run.json:2:3\n");
   }
 
   TEST_CASE("faults that show only when the problem is whole keep their place") {
@@ -92,14 +105,13 @@ TEST_SUITE("cli") {
     CHECK(fault(std::string(kHw52) + "-p 2.9") ==
           "command line: -p: /p: 2.9 is not an integer; an integer from 1 to 1048576\n");
     CHECK(fault("-p 4 -m 8") ==
-          "command line: /schedule: missing; required: one of gpipe, 1f1b, custom\n"
-          "command line: /t_f: missing; required: a time such as 4 or \"4ms\"\n"
-          "command line: /t_b: missing; required: a time such as 4 or \"4ms\"\n");
+          "command line: /schedule: missing; required: one of " + known_schedules() +
+              "\n"
+              "command line: /t_f: missing; required: a time such as 4 or \"4ms\"\n"
+              "command line: /t_b: missing; required: a time such as 4 or \"4ms\"\n");
     CHECK(fault("compare " + std::string(kHw52) + "gpip") ==
-          "command line: compare: unknown schedule \"gpip\"; known schedules: gpipe, 1f1b, custom "
-          "(did you "
-          "mean "
-          "\"gpipe\"?)\n");
+          "command line: compare: unknown schedule \"gpip\"; known schedules: " +
+              known_schedules() + " (did you mean \"gpipe\"?)\n");
     CHECK(fault(std::string(kHw52) + "--no-header") ==
           "command line: /output/format: --no-header with the format table; csv\n");
     CHECK(
@@ -185,9 +197,11 @@ TEST_SUITE("cli") {
     CHECK(run_pipesim("check --config configs/hw5_2.json").out == "");
     CHECK(fault("check --config run.json", R"({"p": 4})") ==
           "run.json:1:1: /m: missing; required: an integer of at least 1\n"
-          "run.json:1:1: /schedule: missing; required: one of gpipe, 1f1b, custom\n"
-          "run.json:1:1: /t_f: missing; required: a time such as 4 or \"4ms\"\n"
-          "run.json:1:1: /t_b: missing; required: a time such as 4 or \"4ms\"\n");
+          "run.json:1:1: /schedule: missing; required: one of " +
+              known_schedules() +
+              "\n"
+              "run.json:1:1: /t_f: missing; required: a time such as 4 or \"4ms\"\n"
+              "run.json:1:1: /t_b: missing; required: a time such as 4 or \"4ms\"\n");
   }
 
   TEST_CASE("verify accepts what we write and names what another got wrong") {

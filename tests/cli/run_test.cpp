@@ -180,8 +180,8 @@ TEST_SUITE("cli") {
           "1f1b        66 ms *         1.375 *     0.375 *  0.272727 *   0.272727 *         8.25 "
           "ms *    0 *                 4 *      ok\n"
           "* best of its column\n");
-    const Outcome limited =
-        run_pipesim("compare --config configs/hw5_2.json --set memory.limit=4 --format csv");
+    const Outcome limited = run_pipesim(
+        "compare --config configs/hw5_2.json --set memory.limit=4 --format csv gpipe 1f1b");
     CHECK(limited.out ==
           "schema_version,schedule,p,m,time_unit,t_total,t_ideal,t_ideal_mean,bubble_ratio,"
           "bubble_overhead,bubble_fraction,span_bubble_rate,lower_bound,gap,peak_activations,"

@@ -19,12 +19,14 @@ using namespace pipesim;
 
 namespace {
 
-void check_invariants(const Problem& problem, const Metrics& metrics) {
-  for (const DeviceMetrics& device : metrics.devices) {
+void check_invariants(const Schedule& schedule, const Problem& problem,
+                      const Parameters& parameters, const Metrics& metrics) {
+  for (int i = 0; i < problem.devices; ++i) {
+    const DeviceMetrics& device = metrics.devices[static_cast<std::size_t>(i)];
     CHECK(device.busy + device.idle == metrics.t_total);
     CHECK(device.idle_warm_up + device.idle_steady + device.idle_cooldown == device.idle);
     CHECK(device.peak_activations >= 1);
-    CHECK(device.peak_activations <= problem.microbatches);
+    CHECK(device.peak_activations <= peak(schedule, problem, parameters, Device{i}));
   }
   CHECK(metrics.lower_bound <= metrics.t_total);
   CHECK(metrics.t_ideal <= metrics.lower_bound);
@@ -43,9 +45,9 @@ void check_critical_path(const TaskGraph& graph, const Timeline& timeline) {
   }
 }
 
-void check_schedule(const Schedule& schedule, const Problem& problem) {
-  const Plan planned = plan(schedule, problem, {});
-  const Program program = build(schedule, problem, planned.parameters);
+void check_schedule(const Schedule& schedule, const Problem& problem,
+                    const Parameters& parameters) {
+  const Program program = build(schedule, problem, parameters);
   const TaskGraph graph(problem, program);
   CHECK(find_cycle(graph).empty());
   const Timeline timeline = simulate(graph);
@@ -57,9 +59,9 @@ void check_schedule(const Schedule& schedule, const Problem& problem) {
     equal = equal && timeline.spans[task].start == longest[task];
   }
   CHECK(equal);
-  check_invariants(problem, compute_metrics(graph, timeline));
+  check_invariants(schedule, problem, parameters, compute_metrics(graph, timeline));
   check_critical_path(graph, timeline);
-  if (problem.memory_limit && schedule.plan != nullptr) {
+  if (problem.memory_limit && schedule.info.name == "gpipe") {
     CHECK_FALSE(find_over_limit(graph, timeline).has_value());
   }
 }
@@ -72,21 +74,27 @@ TEST_SUITE("conformance") {
     MESSAGE("seed " << kSeed);
     std::mt19937_64 random(kSeed);
     for (const Schedule* schedule : test::general_schedules()) {
+      const Parameters required = test::required_parameters(*schedule);
+      int ran = 0;
       for (int round = 0; round < 300; ++round) {
-        Problem problem = test::random_problem(random);
+        Problem problem = test::placed(*schedule, test::random_problem(random), required);
         if (round % 3 == 0) problem.memory_limit = test::draw(random, 1, 20);
+        const Parameters parameters = plan(*schedule, problem, required).parameters;
         INFO(schedule->info.name, " p=", problem.devices, " m=", problem.microbatches);
-        check_schedule(*schedule, problem);
+        if (!test::accepts(*schedule, problem, parameters)) continue;
+        check_schedule(*schedule, problem, parameters);
+        ++ran;
       }
+      CHECK(ran > 100);
     }
   }
 
   TEST_CASE("equal stages: T_total = (m+p-1)(t_f+t_b) (1811.06965, 2006.09503)") {
-    for (const Schedule* schedule : test::general_schedules()) {
+    for (const std::string schedule : {"gpipe", "1f1b", "eager_1f1b"}) {
       for (int p = 1; p <= 9; ++p) {
         for (int m = 1; m <= 20; ++m) {
           const Problem problem = test::equal_stages(p, m, 7, 11);
-          const Timeline timeline = simulate(problem, build(*schedule, problem, {}));
+          const Timeline timeline = simulate(problem, test::program_of(schedule, problem));
           CHECK(total_time(timeline) == Ticks{18} * (m + p - 1));
         }
       }
