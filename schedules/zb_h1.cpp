@@ -25,16 +25,16 @@ std::int64_t peak(const Problem& problem, const Parameters& /*parameters*/, Devi
   return std::min(problem.devices, problem.microbatches);
 }
 
-LaneOrder paper_order(int stage_index, int m, int warm_up) {
+LaneOrder paper_order(int stage_index, std::int64_t m, std::int64_t warm_up) {
   const Stage stage{stage_index};
   return in_step({stream(forward(stage, 0), m), stream(backward_input(stage, 0), m, warm_up),
                   stream(backward_weight(stage, 0), m, warm_up + stage_index)});
 }
 
-LaneOrder light_order(int stage_index, int m, int warm_up) {
+LaneOrder light_order(int stage_index, std::int64_t m, std::int64_t warm_up) {
   const Stage stage{stage_index};
-  const int late = std::min(stage_index, m);
-  const int full_end = stage_index == 0 ? m : std::max(late, m - 1 - warm_up);
+  const std::int64_t late = std::min<std::int64_t>(stage_index, m);
+  const std::int64_t full_end = stage_index == 0 ? m : std::max(late, m - 1 - warm_up);
   const Stream gradients{
       .delay = warm_up,
       .tail = {{.first = backward_input(stage, 0), .count = late},
@@ -48,11 +48,11 @@ LaneOrder light_order(int stage_index, int m, int warm_up) {
 }
 
 Program build(const Problem& problem, const Parameters& parameters) {
-  const int m = problem.microbatches;
+  const std::int64_t m = problem.microbatches;
   const auto order = is_light(parameters) ? light_order : paper_order;
   Program program;
   for (int i = 0; i < problem.devices; ++i) {
-    program.lanes.push_back(order(i, m, std::min(problem.devices - 1 - i, m)));
+    program.lanes.push_back(order(i, m, std::min<std::int64_t>(problem.devices - 1 - i, m)));
   }
   return program;
 }

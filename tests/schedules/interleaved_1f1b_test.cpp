@@ -35,7 +35,7 @@ Metrics metrics_of(int p, int m, int v, const Parameters& given, const Times& ti
 }
 
 Program program_of(int p, int m, const Parameters& given) {
-  const int v = static_cast<int>(*integer(given, "v"));
+  const int v = static_cast<int>(integer(given, "v").value_or(0));
   return test::program_of("interleaved_1f1b", problem_for(p, m, v), given);
 }
 
@@ -55,6 +55,7 @@ bool megatron_accepts(int p, int m, int group) {
 
 std::vector<std::int64_t> published_peaks(int p, int m, int v, int group) {
   std::vector<std::int64_t> peaks;
+  peaks.reserve(static_cast<std::size_t>(p));
   for (int i = 0; i < p; ++i) {
     peaks.push_back(std::min(2 * (p - 1 - i) + (v - 1) * group + 1, m * v));
   }
@@ -133,7 +134,7 @@ TEST_SUITE("unit") {
     for (int p = 1; p <= 9; ++p) {
       for (int m = p; m <= 5 * p + 3; ++m) {
         const std::int64_t group =
-            integer(plan_of(p, m, parameters(2)).parameters, "group").value();
+            integer(plan_of(p, m, parameters(2)).parameters, "group").value_or(0);
         CHECK(megatron_accepts(p, m, static_cast<int>(group)));
         if (m % (m / p) == 0) CHECK(group == m / (m / p));
       }
@@ -185,7 +186,7 @@ TEST_SUITE("unit") {
           Problem problem = problem_for(p, m, v, {30, 50});
           problem.communication.intra.latency = Ticks{1};
           CHECK(test::metrics_of("interleaved_1f1b", problem, parameters(v)).t_total ==
-                Ticks{closed_form(p, m, v, {30, 50}) + 2 * (p * v - 1)});
+                Ticks{closed_form(p, m, v, {30, 50}) + std::int64_t{2} * (p * v - 1)});
         }
       }
     }

@@ -58,8 +58,8 @@ TEST_SUITE("unit") {
             CAPTURE(m);
             const Problem problem = problem_for(p, m, v, times);
             const Metrics metrics = metrics_of(problem);
-            CHECK(metrics.t_total ==
-                  Ticks{m * v * times.sum() + (p - 1) * (times.f + times.i - times.least())});
+            CHECK(metrics.t_total == Ticks{std::int64_t{m} * v * times.sum() +
+                                           (p - 1) * (times.f + times.i - times.least())});
             const int most = std::min((v - 1) * m / rounds(p, m) + p, m * v);
             const std::vector<std::int64_t> expected(static_cast<std::size_t>(p), most);
             CHECK(test::peaks_of("interleaved_zero_bubble", problem, {{"v", v}}) == expected);
@@ -82,7 +82,7 @@ TEST_SUITE("unit") {
       for (int m = 1; m < p; ++m) {
         for (int v = 1; v <= 3; ++v) {
           const Metrics metrics = metrics_of(problem_for(p, m, v));
-          CHECK(metrics.t_total >= Ticks{3 * m * v});
+          CHECK(metrics.t_total >= Ticks{std::int64_t{3} * m * v});
           CHECK(metrics.peak_activations() <= m * v);
         }
       }

@@ -53,8 +53,9 @@ TEST_SUITE("unit") {
           for (int k = 1; k <= 6; ++k) {
             const Problem problem = problem_for(p, m, f, b);
             const Metrics metrics = metrics_of(problem, k);
-            CHECK(metrics.t_total == Ticks{(m + p - 1) * (f + b)});
+            CHECK(metrics.t_total == Ticks{std::int64_t{m + p - 1} * (f + b)});
             std::vector<std::int64_t> expected;
+            expected.reserve(static_cast<std::size_t>(p));
             for (int i = 0; i < p; ++i) expected.push_back(std::min(k * (p - i), m));
             CHECK(test::activations_of(metrics) == expected);
             CHECK(test::peaks_of("kfkb", problem, {{"k", k}}) == expected);

@@ -35,9 +35,10 @@ TEST_SUITE("unit") {
           for (int m = 1; m <= 2 * p + 3; ++m) {
             const Problem problem = problem_for(p, m, v, f, b);
             const Metrics metrics = metrics_of(problem);
-            const int stages_in_a_row = std::max(m, p) * v + std::min(m, p) - 1;
+            const std::int64_t stages_in_a_row = std::max(m, p) * v + std::min(m, p) - 1;
             CHECK(metrics.t_total == Ticks{stages_in_a_row * (f + b)});
-            const std::vector<std::int64_t> expected(static_cast<std::size_t>(p), m * v);
+            const std::vector<std::int64_t> expected(static_cast<std::size_t>(p),
+                                                     std::int64_t{m} * v);
             CHECK(test::activations_of(metrics) == expected);
             CHECK(test::peaks_of("looped_bfs", problem, {{"v", v}}) == expected);
           }

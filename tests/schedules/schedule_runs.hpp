@@ -45,6 +45,7 @@ inline std::string order_of(const Program& program, int device) {
 /// Every device's order.
 inline std::vector<std::string> orders_of(const Program& program) {
   std::vector<std::string> orders;
+  orders.reserve(program.lanes.size());
   for (int device = 0; device < static_cast<int>(program.lanes.size()); ++device) {
     orders.push_back(order_of(program, device));
   }
@@ -61,6 +62,7 @@ inline Metrics metrics_of(const std::string& schedule, const Problem& problem,
 inline std::vector<std::int64_t> peaks_of(const std::string& schedule, const Problem& problem,
                                           const Parameters& parameters = {}) {
   std::vector<std::int64_t> peaks;
+  peaks.reserve(static_cast<std::size_t>(problem.devices));
   for (int i = 0; i < problem.devices; ++i) {
     peaks.push_back(
         peak(*find_schedule(builtin_schedules(), schedule), problem, parameters, Device{i}));
@@ -71,10 +73,19 @@ inline std::vector<std::int64_t> peaks_of(const std::string& schedule, const Pro
 /// What the devices hold at most, by device.
 inline std::vector<std::int64_t> activations_of(const Metrics& metrics) {
   std::vector<std::int64_t> peaks;
+  peaks.reserve(metrics.devices.size());
   for (const DeviceMetrics& device : metrics.devices) peaks.push_back(device.peak_activations);
   return peaks;
 }
 
+/// The most time a device is idle.
+inline Ticks largest_idle(const Metrics& metrics) {
+  Ticks largest;
+  for (const DeviceMetrics& device : metrics.devices) largest = std::max(largest, device.idle);
+  return largest;
+}
+
+/// Of the program as text.
 inline std::int64_t lines(const Program& program) {
   const std::string text = to_text(program);
   return std::count(text.begin(), text.end(), '\n');

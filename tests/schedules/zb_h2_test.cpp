@@ -50,8 +50,10 @@ TEST_SUITE("unit") {
     const std::vector<std::int64_t> makespans = {6, 5, 5, 4, 4, 3, 3};
     for (int m = 1; m <= 7; ++m) {
       const Metrics metrics = test::metrics_of("zb_h2", problem_for(4, m));
-      CHECK(test::longest_span(metrics) - 3 * m == spans[static_cast<std::size_t>(m - 1)]);
-      CHECK(metrics.t_total.count - 3 * m == makespans[static_cast<std::size_t>(m - 1)]);
+      CHECK(test::longest_span(metrics) - std::int64_t{3} * m ==
+            spans[static_cast<std::size_t>(m - 1)]);
+      CHECK(metrics.t_total.count - std::int64_t{3} * m ==
+            makespans[static_cast<std::size_t>(m - 1)]);
     }
   }
 

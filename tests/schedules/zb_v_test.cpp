@@ -58,14 +58,16 @@ TEST_SUITE("unit") {
     const std::vector<std::int64_t> makespans = {12, 10, 8, 6, 4, 3, 3};
     for (int m = 1; m <= 7; ++m) {
       const Metrics metrics = test::metrics_of("zb_v", problem_for(4, m));
-      CHECK(test::longest_span(metrics) - 6 * m == spans[static_cast<std::size_t>(m - 1)]);
-      CHECK(metrics.t_total.count - 6 * m == makespans[static_cast<std::size_t>(m - 1)]);
+      CHECK(test::longest_span(metrics) - std::int64_t{6} * m ==
+            spans[static_cast<std::size_t>(m - 1)]);
+      CHECK(metrics.t_total.count - std::int64_t{6} * m ==
+            makespans[static_cast<std::size_t>(m - 1)]);
     }
   }
 
   TEST_CASE("zb_v holds 2p activations of half a microbatch, as many as 1f1b's first device") {
     for (const auto& [p, m] : {std::pair{4, 8}, {8, 24}, {1, 5}, {3, 5}}) {
-      const std::vector<std::int64_t> expected(static_cast<std::size_t>(p), 2 * p);
+      const std::vector<std::int64_t> expected(static_cast<std::size_t>(p), std::int64_t{2} * p);
       CHECK(test::activations_of(test::metrics_of("zb_v", problem_for(p, m))) == expected);
       CHECK(test::peaks_of("zb_v", problem_for(p, m)) == expected);
     }
