@@ -1,6 +1,6 @@
-// GEMS (Jain et al., SC 2020): two copies of the model on the same devices in opposite directions.
-// Microbatches alternate between them, each forward and backward before the next; the next one's
-// forward enters where the backward leaves.
+// GEMS (Jain et al., SC 2020): two copies of the model on the same devices in opposite directions,
+// and microbatches alternate between them. A device runs the forward and the backward of one before
+// those of the next, whose forward enters at the device where that backward began.
 #include "schedules/schedule.hpp"
 
 namespace pipesim {
