@@ -20,8 +20,10 @@ using namespace pipesim;
 
 namespace {
 
-void check_agreement(const Schedule& schedule, const Problem& problem) {
-  const Program program = build(schedule, problem, plan(schedule, problem, {}).parameters);
+void check_agreement(const Schedule& schedule, const Problem& devices) {
+  const Problem problem = test::placed(schedule, devices);
+  const Parameters parameters = plan(schedule, problem, {}).parameters;
+  const Program program = build(schedule, problem, parameters);
   const TaskGraph graph(problem, program);
   const Timeline timeline = simulate(graph);
   CHECK_FALSE(verify_timeline(problem, program, timeline).has_value());
@@ -65,8 +67,9 @@ TEST_SUITE("slow") {
       Problem problem = test::problem_of(static_cast<int>(test::draw(random, 1, 120)), costs);
       if (round % 2 == 0) problem.memory_limit = test::draw(random, 1, 120);
       for (const Schedule* schedule : test::general_schedules()) {
-        const Problem own = test::placed(*schedule, problem);
-        if (test::accepts(*schedule, own)) check_agreement(*schedule, own);
+        if (test::accepts(*schedule, test::placed(*schedule, problem))) {
+          check_agreement(*schedule, problem);
+        }
       }
     }
   }
