@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "schedules/schedule.hpp"
@@ -37,6 +38,7 @@ inline Problem random_problem(std::mt19937_64& random) {
   std::vector<StageCosts> costs(static_cast<std::size_t>(draw(random, 1, 9)));
   for (StageCosts& stage : costs) {
     stage = {.forward = Ticks{draw(random, 0, 20)}, .backward = Ticks{draw(random, 0, 20)}};
+    stage.weight = Ticks{draw(random, 0, stage.backward.count)};
   }
   costs.front().forward += Ticks{1};
   return problem_of(static_cast<int>(draw(random, 1, 20)), costs);
@@ -47,6 +49,19 @@ inline Registry general_schedules() {
   Registry registry = builtin_schedules();
   std::erase_if(registry, [](const Schedule* schedule) { return needs_order(*schedule); });
   return registry;
+}
+
+/// The problem on the placement of a schedule: every stage of a device has the costs that the
+/// device's one stage had.
+inline Problem placed_for(const Schedule& schedule, Problem problem) {
+  problem.placement = place(schedule, problem.devices, {});
+  const std::vector<StageCosts> by_device = std::move(problem.costs);
+  problem.costs.clear();
+  for (int s = 0; s < problem.stages(); ++s) {
+    const Device device = problem.device(Stage{s}, Microbatch{0});
+    problem.costs.push_back(by_device[static_cast<std::size_t>(device.value)]);
+  }
+  return problem;
 }
 
 /// The program of a built-in schedule with the parameters that it chooses itself.

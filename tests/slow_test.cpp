@@ -20,7 +20,8 @@ using namespace pipesim;
 
 namespace {
 
-void check_agreement(const Schedule& schedule, const Problem& problem) {
+void check_agreement(const Schedule& schedule, const Problem& one_stage_a_device) {
+  const Problem problem = test::placed_for(schedule, one_stage_a_device);
   const Program program = build(schedule, problem, plan(schedule, problem, {}).parameters);
   const TaskGraph graph(problem, program);
   const Timeline timeline = simulate(graph);
@@ -61,6 +62,7 @@ TEST_SUITE("slow") {
       for (StageCosts& stage : costs) {
         stage = {.forward = Ticks{test::draw(random, 0, 1'000'000'000'000)},
                  .backward = Ticks{test::draw(random, 1, 1'000'000'000'000)}};
+        stage.weight = Ticks{test::draw(random, 0, stage.backward.count)};
       }
       Problem problem = test::problem_of(static_cast<int>(test::draw(random, 1, 120)), costs);
       if (round % 2 == 0) problem.memory_limit = test::draw(random, 1, 120);
@@ -70,7 +72,8 @@ TEST_SUITE("slow") {
   }
 
   TEST_CASE("a million tasks") {
-    const Problem problem = test::equal_stages(64, 8192, 2'000'000'000, 4'000'000'000);
+    Problem problem = test::equal_stages(64, 8192, 2'000'000'000, 4'000'000'000);
+    for (StageCosts& stage : problem.costs) stage.weight = Ticks{2'000'000'000};
     for (const Schedule* schedule : test::general_schedules()) check_agreement(*schedule, problem);
   }
 
