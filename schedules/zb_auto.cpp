@@ -142,9 +142,12 @@ void search(const Problem& problem, const std::vector<std::int64_t>& budgets,
   };
   std::set<std::pair<Ticks, Ticks>> known;  // runs that end alike, which most choices make
   const auto add_run = [&](Origin origin, const ListSchedule& schedule) {
-    if (known.emplace(schedule.longest_span(), schedule.makespan()).second) {
-      add(origin, schedule.program());
-    }
+    const auto [run, is_new] = known.emplace(schedule.longest_span(), schedule.makespan());
+    if (!is_new) return;
+    if (!ListSchedule::has_exact_times(problem)) return add(origin, schedule.program());
+    found.push_back(
+        {.origin = origin,
+         .candidate = {.program = schedule.program(), .span = run->first, .t_total = run->second}});
   };
   for (const ZeroBubbleChoices& choices : all_choices(problem)) {
     const bool as_in_paper = !choices.counts_work && !choices.counts_first_wait;

@@ -145,6 +145,11 @@ ListSchedule::ListSchedule(const Problem& problem, const std::vector<std::int64_
   }
 }
 
+bool ListSchedule::has_exact_times(const Problem& problem) {
+  return problem.communication.mode == TransferMode::free && !problem.communication.shared_link &&
+         problem.stragglers.empty();
+}
+
 std::size_t ListSchedule::at(OpKind kind) {
   PIPESIM_CHECK(kind == OpKind::forward || kind == OpKind::backward_input ||
                 kind == OpKind::backward_weight);

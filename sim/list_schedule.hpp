@@ -58,6 +58,9 @@ class ListSchedule {
   /// Requires one flow and a budget for every device. The problem must outlive this.
   ListSchedule(const Problem& problem, const std::vector<std::int64_t>& budgets);
 
+  /// Whether a run takes exactly as long as the schedule of the problem says.
+  static bool has_exact_times(const Problem& problem);
+
   /// How many ops of the kind stand.
   std::int32_t count(OpKind kind, Stage stage) const { return stages_[at(stage)].counts[at(kind)]; }
   bool has_next(OpKind kind, Stage stage) const { return count(kind, stage) < microbatches_; }

@@ -224,15 +224,18 @@ TEST_SUITE("unit") {
       validate_program(problem, program);
       const TaskGraph graph(problem, program);
       const Timeline timeline = simulate(graph);
+      REQUIRE(ListSchedule::has_exact_times(problem));
       CHECK(schedule.makespan() == total_time(timeline));
+      Ticks span;
       const std::vector<std::int64_t> resident = resident_memory(problem);
       const std::vector<std::int64_t> peaks = peak_memory(graph, timeline);
       for (std::size_t device = 0; device < peaks.size(); ++device) {
         CHECK(peaks[device] <= budgets[device] + resident[device]);
         const Ticks first = timeline.begin(device)->start;
-        // A device may begin with a recomputation only after a forward.
         CHECK(schedule.first_start(Device{device}) == first);
+        span = std::max(span, (timeline.end(device) - 1)->end - first);
       }
+      CHECK(schedule.longest_span() == span);
     }
   }
 }
