@@ -159,6 +159,22 @@ TEST_SUITE("unit") {
     CHECK(schedule.clock(Device{0}) == Ticks{16});
   }
 
+  TEST_CASE("a forward leaves room for a recomputation") {
+    Problem problem = two_devices(4);
+    problem.recompute = {true, true};
+    problem.memory.in_bytes = true;
+    problem.memory.stages.assign(2, {.activation = 10, .kept_for_weight = 4, .input = 1});
+    problem.memory.limit = 12;
+    const std::vector<std::int64_t> budgets = memory_budgets(problem, std::nullopt);
+    ListSchedule schedule(problem, budgets);
+    schedule.put(kForward, Stage{0});
+    CHECK(schedule.fits(kForward, Stage{0}));
+    schedule.put(kForward, Stage{0});
+    CHECK_FALSE(schedule.fits(kForward, Stage{0}));
+    CHECK_FALSE(schedule.fits_microbatch(Device{0}));
+    CHECK(schedule.fits(kInput, Stage{0}));
+  }
+
   TEST_CASE("budgets: microbatches, what a limit leaves, and at least one microbatch") {
     Problem problem = two_devices(8);
     CHECK(memory_budgets(problem, std::nullopt) == kUnlimited);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -221,6 +222,65 @@ TEST_SUITE("unit") {
         if (run) CHECK(span <= run->longest_span());
       }
     }
+  }
+
+  TEST_CASE("unequal stages: the paper's heuristic alone orders them as its authors do") {
+    Problem problem = test::problem_of(7, {split(16, 18, 6), split(8, 15, 15), split(7, 19, 5),
+                                           split(6, 19, 14), split(11, 16, 15), split(20, 14, 6)});
+    problem.memory.stages.assign(6, {.activation = 2, .kept_for_weight = 1});
+    problem.memory.limit = 18;
+    std::optional<ListSchedule> shortest;
+    for (const bool ends_early : {true, false}) {
+      for (const bool may_skip : {true, false}) {
+        for (const bool fills : {true, false}) {
+          auto run = zero_bubble_search(problem, memory_budgets(problem, std::nullopt),
+                                        {.warm_up_ends_early = ends_early,
+                                         .may_skip_forward = may_skip,
+                                         .fills_short_gaps = fills});
+          REQUIRE(run.has_value());
+          if (shortest && run->longest_span() >= shortest->longest_span()) continue;
+          shortest.emplace(*run);
+        }
+      }
+    }
+    CHECK(shortest->longest_span() == Ticks{379});
+    CHECK(shortest->makespan() == Ticks{385});
+    CHECK(
+        orders(shortest->program()) ==
+        std::vector<std::string>{"F0 F1 F2 F3 F4 F5 F6 I0 W0 I1 W1 I2 W2 I3 W3 I4 W4 I5 W5 I6 W6",
+                                 "F0 F1 F2 F3 F4 F5 F6 I0 W0 I1 I2 W1 I3 W2 I4 W3 I5 W4 I6 W5 W6",
+                                 "F0 F1 F2 F3 F4 F5 F6 I0 I1 I2 W0 W1 I3 W2 W3 I4 W4 I5 W5 I6 W6",
+                                 "F0 F1 F2 F3 F4 F5 F6 I0 I1 I2 I3 W0 I4 W1 I5 W2 I6 W3 W4 W5 W6",
+                                 "F0 F1 F2 F3 I0 I1 F4 I2 F5 I3 F6 I4 W0 I5 W1 I6 W2 W3 W4 W5 W6",
+                                 "F0 I0 F1 I1 F2 I2 F3 I3 F4 I4 F5 I5 F6 I6 W0 W1 W2 W3 W4 W5 W6"});
+  }
+
+  TEST_CASE("a forward that ends when the gradient comes is one of the warm-up") {
+    const Problem problem =
+        test::problem_of(2, {split(5, 6, 5), split(4, 4, 6), split(4, 2, 4), split(3, 1, 6)});
+    CHECK(result(problem, {{"limit", 4}}).span == Ticks{46});
+    const Problem equal = equal_stages(2, 4);
+    const auto run = zero_bubble_search(equal, memory_budgets(equal, std::nullopt), {});
+    CHECK(orders(run->program())[0] == "F0 F1 F2 I0 F3 W0 I1 W1 I2 W2 I3 W3");
+  }
+
+  TEST_CASE("zb_auto takes the order that is good for span and T_total, if there is one") {
+    const Problem problem = test::problem_of(5, {split(6, 4, 2), split(4, 5, 2), split(3, 3, 5)});
+    const Candidate found = result(problem, {{"limit", 4}});  // 63 and 72 exist
+    CHECK(found.span == Ticks{64});
+    CHECK(found.t_total == Ticks{68});
+    for (const Candidate& classic : classics(problem)) CHECK(found.t_total <= classic.t_total);
+  }
+
+  TEST_CASE("the other measures of a slow device find shorter spans and steps") {
+    Problem problem = test::problem_of(3, {split(3, 4, 1), split(5, 4, 4), split(2, 5, 4)});
+    problem.communication.intra.latency = Ticks{2};
+    CHECK(result(problem, {{"limit", 3}}).t_total == Ticks{47});  // 51 without counting the work
+    problem = test::problem_of(4, {split(5, 1, 2), split(1, 6, 6), split(5, 4, 2)});
+    problem.communication.intra.latency = Ticks{2};
+    const Candidate found = result(problem, {{"limit", 3}});
+    CHECK(found.span == Ticks{65});  // 67 without counting the first wait
+    CHECK(found.t_total == Ticks{72});
   }
 
   TEST_CASE("a short span and a short T_total can exclude each other") {
