@@ -17,8 +17,8 @@ std::optional<Ratio> memory_limit(const Problem& problem) {
 }
 
 std::string as_given(const Parameters& parameters) {
-  const auto number = integer(parameters, kLimit);
-  return number ? std::to_string(*number) : fmt::format("\"{}\"", *text(parameters, kLimit));
+  if (const auto devices = text(parameters, kLimit)) return fmt::format("\"{}\"", *devices);
+  return std::to_string(integer(parameters, kLimit).value_or(0));
 }
 
 }  // namespace

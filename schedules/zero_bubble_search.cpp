@@ -86,7 +86,7 @@ class Search {
     const int p = problem_.devices;
     std::vector<bool> needed(static_cast<std::size_t>(p));
     for (int i = p - 1; i >= 0; --i) {
-      const bool later = i == p - 1 || needed[static_cast<std::size_t>(i + 1)];
+      const bool later = i == p - 1 || needed[static_cast<std::size_t>(i) + 1];
       needed[static_cast<std::size_t>(i)] =
           must_forward(Stage{i}, j) || (later && needs_forward(Stage{i}, j));
     }

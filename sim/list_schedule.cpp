@@ -311,18 +311,20 @@ Program ListSchedule::program() const {
 
 ListSchedule place_greedily(const Problem& problem, const std::vector<std::int64_t>& budgets) {
   ListSchedule schedule(problem, budgets);
-  std::vector<std::optional<Choice>> choices(static_cast<std::size_t>(problem.devices));
+  std::vector<Choice> choices(static_cast<std::size_t>(problem.devices));
   std::set<std::pair<Ticks, Device>> queue;
   const auto choose = [&](Device device) {
-    std::optional<Choice>& choice = choices[static_cast<std::size_t>(device.value)];
-    if (choice) queue.erase({choice->start, device});
-    choice = first_choice(schedule, device);
-    if (choice) queue.emplace(choice->start, device);
+    Choice& choice = choices[static_cast<std::size_t>(device.value)];
+    queue.erase({choice.start, device});
+    if (const auto first = first_choice(schedule, device)) {
+      choice = *first;
+      queue.emplace(choice.start, device);
+    }
   };
   for (int device = 0; device < problem.devices; ++device) choose(Device{device});
   while (!queue.empty()) {
     const Device device = queue.begin()->second;
-    const Choice choice = *choices[static_cast<std::size_t>(device.value)];
+    const Choice choice = choices[static_cast<std::size_t>(device.value)];
     if (choice.kind == OpKind::backward_weight) {
       schedule.put_weight(device);
     } else {

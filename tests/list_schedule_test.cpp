@@ -212,12 +212,10 @@ TEST_SUITE("unit") {
     }
     validate_program(problem, unrolled);
     std::vector<Op> ops;
-    for (int j = 0; j < 3; ++j) ops.push_back({kForward, Stage{0}, Microbatch{j}});
-    for (int j = 0; j < 3; ++j) {
-      ops.push_back({kInput, Stage{0}, Microbatch{j}});
-      ops.push_back({kWeight, Stage{0}, Microbatch{j}});
+    for (const std::string token :
+         {"0F0", "0F1", "0F2", "0I0", "0W0", "0I1", "0W1", "0I2", "0W2", "1F7"}) {
+      ops.push_back(parse_token(token).value_or(Op{}));
     }
-    ops.push_back({kForward, Stage{1}, Microbatch{7}});
     CHECK(to_text({.lanes = {with_loops(ops)}}) ==
           "device 0\n  repeat 3\n    0F0\n  repeat 3\n    0I0\n    0W0\n  1F7\n");
   }

@@ -43,6 +43,12 @@ std::vector<std::string> orders(const Program& program) {
   return lanes;
 }
 
+Candidate result(const Problem& problem, const Parameters& parameters = {}) {
+  const auto candidate = try_out(problem, test::program_of("v_zb", problem, parameters));
+  REQUIRE(candidate.has_value());
+  return candidate.value_or(Candidate{});
+}
+
 }  // namespace
 
 TEST_SUITE("unit") {
@@ -71,13 +77,11 @@ TEST_SUITE("unit") {
       CAPTURE(row.p);
       CAPTURE(row.m);
       const auto check = [&](const Problem& problem, std::int64_t t_total, std::int64_t span) {
-        const Program program = test::program_of("v_zb", problem);
-        const auto found = try_out(problem, program);
-        REQUIRE(found.has_value());
-        CHECK(found->t_total == Ticks{t_total});
-        CHECK(found->span == Ticks{span});
-        const TaskGraph graph(problem, program);
-        CHECK(std::ranges::max(peak_memory(graph, simulate(graph))) <= 4 * row.p);
+        const Candidate found = result(problem);
+        CHECK(found.t_total == Ticks{t_total});
+        CHECK(found.span == Ticks{span});
+        const TaskGraph graph(problem, found.program);
+        CHECK(std::ranges::max(peak_memory(graph, simulate(graph))) <= std::int64_t{4} * row.p);
       };
       check(equal_chunks(row.p, row.m, 1, 1, 1), row.equal_total, row.equal_span);
       check(equal_chunks(row.p, row.m, 12, 13, 7, 2), row.total, row.span);
@@ -99,7 +103,7 @@ TEST_SUITE("unit") {
         }
       }
       Parameters parameters;
-      if (round % 3 > 0) parameters = {{"limit", test::draw(random, 1, 2 * p)}};
+      if (round % 3 > 0) parameters = {{"limit", test::draw(random, 1, std::int64_t{2} * p)}};
       const TaskGraph graph(problem, build(v_zb(), problem, parameters));
       const Timeline timeline = simulate(graph);
       const std::int64_t limit = integer(parameters, "limit").value_or(p);
@@ -108,7 +112,7 @@ TEST_SUITE("unit") {
       for (std::size_t device = 0; device < peaks.size(); ++device) {
         CHECK(peaks[device] <= 4 * limit);
         const std::int64_t bound = peak(v_zb(), problem, parameters, Device{device});
-        CHECK(bound == std::min<std::int64_t>(4 * limit - 1, 2 * problem.microbatches));
+        CHECK(bound == std::min(4 * limit - 1, std::int64_t{2} * problem.microbatches));
         CHECK(metrics.devices[device].peak_activations <= bound);
       }
     }
@@ -121,26 +125,19 @@ TEST_SUITE("unit") {
     };
     problem.costs = {costs(4, 1, 3), costs(1, 5, 1), costs(2, 2, 5),
                      costs(2, 1, 1), costs(6, 4, 1), costs(5, 3, 5)};
-    const auto found = try_out(problem, test::program_of("v_zb", problem));
-    REQUIRE(found.has_value());
-    CHECK(found->span == Ticks{50});  // 51 by the greedy rule
+    CHECK(result(problem).span == Ticks{50});  // 51 by the greedy rule
   }
 
   TEST_CASE("v_zb searches again with the bubbles that it found") {
-    const auto found = [](const Problem& problem, const Parameters& parameters = {}) {
-      return try_out(problem, test::program_of("v_zb", problem, parameters));
-    };
-    CHECK(found(equal_chunks(3, 6, 5, 4, 6))->span == Ticks{181});  // 182 in one pass
-    CHECK(found(equal_chunks(3, 7, 5, 5, 6), {{"limit", 3}})->span == Ticks{225});  // 226
+    CHECK(result(equal_chunks(3, 6, 5, 4, 6)).span == Ticks{181});  // 182 in one pass
+    CHECK(result(equal_chunks(3, 7, 5, 5, 6), {{"limit", 3}}).span == Ticks{225});  // 226
   }
 
   TEST_CASE("v_zb uses more memory, or less, where memory.limit says so") {
     Problem problem = equal_chunks(4, 12, 12, 13, 7, 2);
     const auto span = [&](std::optional<std::int64_t> limit) {
       problem.memory_limit = limit;
-      const auto found = try_out(problem, test::program_of("v_zb", problem));
-      REQUIRE(found.has_value());
-      return found->span;
+      return result(problem).span;
     };
     const Ticks of_p = span(std::nullopt);
     CHECK(span(4) == of_p);
