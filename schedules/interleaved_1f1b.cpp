@@ -81,7 +81,8 @@ std::int64_t default_group(const Problem& problem, const Parameters& parameters)
   const std::int64_t usual = usual_group(problem);
   const bool runs =
       last_group_fills_the_pipeline(problem, usual) ||
-      find_cycle(TaskGraph(with_free_transfers(problem), grouped(problem, parameters, usual))).empty();
+      find_cycle(TaskGraph(with_free_transfers(problem), grouped(problem, parameters, usual)))
+          .empty();
   return runs ? usual : smallest_group(problem);
 }
 
@@ -107,9 +108,10 @@ Plan plan(const Problem& problem, const Parameters& parameters) {
   } else {
     plan.parameters[kGroup] = group;
     if (const std::int64_t usual = usual_group(problem); group != usual) {
-      plan.notes.push_back(fmt::format(
-          "group={} filled in: with {} the last one, {} microbatches, would deadlock p = {} devices",
-          group, usual, m % usual, p));
+      plan.notes.push_back(
+          fmt::format("group={} filled in: with {} the last one, {} microbatches, would deadlock p "
+                      "= {} devices",
+                      group, usual, m % usual, p));
     }
   }
   return plan;
@@ -126,7 +128,7 @@ void check(const Problem& problem, const Parameters& parameters) {
   };
   if (m < p) {
     fail(fmt::format("{} with m = {} below p = {}", *group, m, p),
-         fmt::format("m = {}: all microbatches are one group", m));
+         fmt::format("no group: all m = {} microbatches are one", m));
   }
   if (*group < p || *group > m) {
     fail(fmt::format("{}", *group), fmt::format("p = {} to m = {}", p, m));
