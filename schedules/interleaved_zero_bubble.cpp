@@ -23,7 +23,7 @@ std::int64_t warm_up(const Problem& problem, Device device) {
   return std::min((v - 1) * group + problem.devices - 1 - device.value, v * problem.microbatches);
 }
 
-void check(const Problem& problem, const Parameters& parameters) {
+void check(const Problem& problem, const Parameters& /*parameters*/) {
   const std::int64_t p = problem.devices;
   const std::int64_t m = problem.microbatches;
   const std::int64_t r = rounds(problem);

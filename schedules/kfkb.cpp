@@ -3,7 +3,6 @@
 // group have the next one's computation to hide behind. The last group may be shorter.
 #include <algorithm>
 
-#include "schedules/required_parameter.hpp"
 #include "schedules/schedule.hpp"
 #include "schedules/streams.hpp"
 

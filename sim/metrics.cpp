@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "sim/error.hpp"
 #include "sim/lower_bound.hpp"
 #include "sim/memory.hpp"
 
@@ -85,6 +86,36 @@ Ticks iteration_time(const Problem& problem, const Timeline& timeline) {
 }
 
 }  // namespace
+
+Traffic traffic(const TaskGraph& graph, const Timeline& timeline) {
+  const Problem& problem = graph.problem();
+  Traffic traffic;
+  for (int flow = 0; flow < problem.placement.flows(); ++flow) {
+    const auto& device_of = problem.placement.device_of[static_cast<std::size_t>(flow)];
+    std::int64_t hops = 0;
+    for (std::size_t stage = 1; stage < device_of.size(); ++stage) {
+      hops += device_of[stage] == device_of[stage - 1] ? 0 : 1;
+    }
+    const std::int64_t first = problem.first_microbatch(Flow{flow}).value;
+    const std::int64_t end = flow + 1 < problem.placement.flows()
+                                 ? problem.first_microbatch(Flow{flow + 1}).value
+                                 : problem.microbatches;
+    traffic.messages += 2 * hops * (end - first) * problem.iterations.count;
+  }
+  if (problem.parking.keeper.empty()) return traffic;
+  const Memory rules = memory_rules(problem);
+  for (const Span& span : timeline.spans) {
+    if (!is_parking(span.op.kind)) continue;
+    ++traffic.copies;
+    const StageMemory& stage = rules.stages[static_cast<std::size_t>(span.op.stage.value)];
+    if (__builtin_add_overflow(traffic.copied, stage.activation, &traffic.copied)) {
+      throw Error(Fault{.pointer = "/memory/activation",
+                        .what = "the copies of parked activations are too many to be counted",
+                        .allowed = "less than 2^63 bytes"});
+    }
+  }
+  return traffic;
+}
 
 std::int64_t Metrics::peak_activations() const {
   std::int64_t peak = 0;

@@ -29,6 +29,16 @@ struct DeviceMetrics {
   std::int64_t peak_activations = 0;
 };
 
+/// What crosses between devices in the whole run.
+struct Traffic {
+  std::int64_t messages = 0;  ///< activations and gradients, each of a microbatch or a slice
+  std::int64_t copies = 0;    ///< of parked activations, away and back
+  std::int64_t copied = 0;    ///< what those copies move, in the unit of memory_rules()
+};
+
+/// Requires a timeline of that graph. Throws Error if a sum leaves int64.
+Traffic traffic(const TaskGraph& graph, const Timeline& timeline);
+
 struct Metrics {
   Ticks t_total;
   Ticks t_ideal;          ///< the busiest device's work: no schedule can beat it

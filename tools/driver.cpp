@@ -149,6 +149,7 @@ Report report_on(const Prepared& prepared, const TaskGraph& graph, const Timelin
   report.memory = memory_rules(prepared.problem);
   report.peak_memory = peak_memory(graph, timeline);
   report.over_limit = find_over_limit(graph, timeline);
+  report.traffic = traffic(graph, timeline);
   return report;
 }
 
@@ -289,6 +290,18 @@ std::vector<ComparedSchedule> compared(const RunConfig& config, const Request& r
   return rows;
 }
 
+/// Of schedules that nobody named, those that have an order for the config, fastest first; the
+/// others are named on standard error.
+void keep_valid(std::vector<ComparedSchedule>& rows, const Request& request) {
+  std::vector<std::string> left_out;
+  for (const ComparedSchedule& row : rows) {
+    if (!row.report) left_out.push_back(fmt::format("left out {}: {}", row.schedule, row.reason));
+  }
+  print_notes(request, left_out);
+  std::erase_if(rows, [](const ComparedSchedule& row) { return !row.report; });
+  sort_by_time(rows);
+}
+
 std::vector<std::string> names(const Registry& registry) {
   std::vector<std::string> result;
   for (const Schedule* schedule : registry) result.emplace_back(schedule->info.name);
@@ -345,7 +358,8 @@ int compare(const Request& request, const Registry& registry) {
     reject(request.formula && output.format != OutputFormat::json, "/output/format",
            fmt::format("--formula with the format {}", name(output.format)), "json");
     OutputFile result = result_file(output);
-    const std::vector<ComparedSchedule> rows = compared(config, request, schedules, registry);
+    std::vector<ComparedSchedule> rows = compared(config, request, schedules, registry);
+    if (request.schedules.empty()) keep_valid(rows, request);
     switch (output.format) {
       case OutputFormat::table:
         result.write(comparison_table(rows));

@@ -38,13 +38,26 @@ std::string as_table(const Registry& registry) {
   std::string text;
   for (const Schedule* schedule : registry) {
     const ScheduleInfo& info = schedule->info;
-    text += fmt::format("{}\n  {}\n  source: {}\n", info.name, info.summary, info.source);
+    text += fmt::format("{}\n  {}\n", info.name, info.summary);
+    text += fmt::format("  source: {}\n", info.source);
+    text += fmt::format("  placement: {}; backward: {}; copies of the parameters: {}{}\n",
+                        info.placement, name(info.backward), info.copies,
+                        info.flushes ? "" : "; asynchronous");
+    text += fmt::format("  most activations on device i: {}\n", info.peak);
     for (const ParameterSpec& parameter : info.parameters) {
       text +=
           fmt::format("  {} ({}): {}\n", parameter.name, range_of(parameter), parameter.summary);
     }
   }
   return text;
+}
+
+std::string choices_of(const ParameterSpec& parameter) {
+  std::string choices;
+  for (const std::string& choice : parameter.choices) {
+    choices += (choices.empty() ? "" : ", ") + json_string(choice);
+  }
+  return choices.empty() ? "" : fmt::format(" \"choices\": [{}],", choices);
 }
 
 std::string as_json(const Registry& registry) {
@@ -54,18 +67,21 @@ std::string as_json(const Registry& registry) {
     std::string parameters;
     for (const ParameterSpec& parameter : info.parameters) {
       const bool is_integer = parameter.type == ParameterType::integer;
-      parameters += fmt::format("{}{{\"name\": {}, \"type\": \"{}\",{} \"summary\": {}}}",
+      parameters += fmt::format("{}{{\"name\": {}, \"type\": \"{}\",{}{} \"summary\": {}}}",
                                 parameters.empty() ? "" : ", ", json_string(parameter.name),
                                 is_integer ? "integer" : "text",
                                 is_integer ? fmt::format(" \"minimum\": {}, \"maximum\": {},",
                                                          parameter.minimum, parameter.maximum)
                                            : "",
-                                json_string(parameter.summary));
+                                choices_of(parameter), json_string(parameter.summary));
     }
     schedules += fmt::format(
-        "{}\n    {{\"name\": {}, \"summary\": {}, \"source\": {}, \"parameters\": [{}]}}",
+        "{}\n    {{\"name\": {}, \"summary\": {}, \"source\": {}, \"placement\": {}, "
+        "\"backward\": \"{}\", \"peak\": {}, \"copies\": {}, \"flushes\": {}, "
+        "\"parameters\": [{}]}}",
         schedules.empty() ? "" : ",", json_string(info.name), json_string(info.summary),
-        json_string(info.source), parameters);
+        json_string(info.source), json_string(info.placement), name(info.backward),
+        json_string(info.peak), info.copies, info.flushes, parameters);
   }
   return fmt::format("{{\n  \"schema_version\": 1,\n  \"schedules\": [{}\n  ]\n}}\n", schedules);
 }

@@ -38,6 +38,7 @@ struct Report {
   Memory memory;                          ///< how memory is counted
   std::vector<std::int64_t> peak_memory;  ///< by device, in the unit of `memory`
   std::optional<MemoryExcess> over_limit;
+  Traffic traffic;
   SteadyState steady_state;
   std::optional<Ratio> measured_slope;  ///< where there is no steady state
   std::optional<TrialSummary> trials;   ///< of runs whose times vary at random
@@ -62,6 +63,23 @@ std::string report_json(const Report& report);
 /// largest of the devices'.
 std::string report_csv_header();
 std::string report_csv_row(const Report& report);
+
+/// The largest of the devices' peaks, in microbatches or bytes.
+Ratio highest_peak(const Report& report);
+
+/// What crosses between devices in the whole run: bytes, where messages or activations have any;
+/// else whole microbatches' messages, copies of parked activations among them.
+Ratio sent(const Report& report);
+/// Whether sent() counts bytes.
+bool sends_bytes(const Report& report);
+
+/// By row: whether no other that keeps the limit is as fast and as small and better in one of the
+/// two (T_total and highest_peak()). False for a row that does not count.
+std::vector<bool> pareto_front(const std::vector<ComparedSchedule>& compared);
+
+/// Sorts by T_total, then by highest_peak(); those over the limit after the rest, those without a
+/// report last.
+void sort_by_time(std::vector<ComparedSchedule>& compared);
 
 /// The comparison as a table in which `*` marks the best value of each column among the runs that
 /// keep the memory limit, as one JSON document, and as CSV with a `status` column.

@@ -65,20 +65,28 @@ std::string report_csv_row(const Report& report) { return joined(row_cells(repor
 
 std::string comparison_csv_header() {
   std::vector<std::string> cells = header_cells();
-  cells.emplace_back("status");
+  for (const char* const cell : {"status", "peak_memory", "sent", "pareto"}) {
+    cells.emplace_back(cell);
+  }
   return joined(cells);
 }
 
 std::string comparison_csv_rows(const std::vector<ComparedSchedule>& compared) {
   std::string rows;
-  for (const ComparedSchedule& row : compared) {
+  const std::vector<bool> front = pareto_front(compared);
+  for (std::size_t i = 0; i < compared.size(); ++i) {
+    const ComparedSchedule& row = compared[i];
     std::vector<std::string> cells(header_cells().size());
     if (row.report) {
       cells = row_cells(*row.report);
       cells.emplace_back(row.report->over_limit ? "over_limit" : "ok");
+      cells.push_back(format_ratio(highest_peak(*row.report)));
+      cells.push_back(format_ratio(sent(*row.report)));
+      cells.emplace_back(front[i] ? "true" : "false");
     } else {
       cells[1] = row.schedule;
       cells.emplace_back("invalid");
+      cells.resize(cells.size() + 3);
     }
     rows += joined(cells);
   }

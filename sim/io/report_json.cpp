@@ -124,6 +124,8 @@ std::string object(const Report& report) {
   text +=
       fmt::format("  \"iteration_time\": {},\n", time_of(report, report.metrics.iteration_time));
   text += fmt::format("  \"copies\": {},\n", report.problem.placement.flows());
+  text += fmt::format("  \"sent\": {{\"unit\": \"{}\", \"amount\": {}}},\n",
+                      sends_bytes(report) ? "bytes" : "messages", format_ratio(sent(report)));
   text += fmt::format("  \"idle_causes\": {},\n", all_idle_json(report));
   text += fmt::format("  \"memory\": {},\n", memory_json(report));
   text += fmt::format("  \"steady_state\": {},\n", steady_state_json(report));
@@ -150,7 +152,9 @@ std::string report_json(const Report& report) { return object(report) + "\n"; }
 
 std::string comparison_json(const std::vector<ComparedSchedule>& compared) {
   std::string rows;
-  for (const ComparedSchedule& row : compared) {
+  const std::vector<bool> front = pareto_front(compared);
+  for (std::size_t i = 0; i < compared.size(); ++i) {
+    const ComparedSchedule& row = compared[i];
     std::string reason = row.reason;
     if (row.report && row.report->over_limit) {
       reason = sentence(*row.report->over_limit, row.report->problem, row.report->config.time_unit);
@@ -162,9 +166,10 @@ std::string comparison_json(const std::vector<ComparedSchedule>& compared) {
       }
     }
     rows += fmt::format(
-        "{}\n    {{\n      \"schedule\": {},\n      \"status\": \"{}\",\n      \"reason\": {},\n"
+        "{}\n    {{\n      \"schedule\": {},\n      \"status\": \"{}\",\n      \"pareto\": {},\n"
+        "      \"reason\": {},\n"
         "      \"notes\": [{}],\n      \"result\": {}\n    }}",
-        rows.empty() ? "" : ",", json_string(row.schedule), status(row),
+        rows.empty() ? "" : ",", json_string(row.schedule), status(row), front[i],
         reason.empty() ? "null" : json_string(reason), notes,
         row.report ? indented(object(*row.report), 6) : "null");
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 
 #include "sim/io/report.hpp"
 #include "sim/io/text_table.hpp"
@@ -235,6 +236,26 @@ std::string critical_path_text(const Report& report) {
   return text;
 }
 
+std::string peak_text(const Report& report) {
+  const Ratio peak = highest_peak(report);
+  return report.memory.in_bytes ? format_bytes(static_cast<std::int64_t>(peak.numerator))
+                                : format_ratio(peak, kDigits);
+}
+
+std::string sent_text(const Report& report) {
+  const Ratio amount = sent(report);
+  constexpr Int128 kMost = std::numeric_limits<std::int64_t>::max();
+  if (!sends_bytes(report) || amount.numerator > kMost) return format_ratio(amount, kDigits);
+  return format_bytes(static_cast<std::int64_t>(amount.numerator));
+}
+
+/// What the columns of a comparison count.
+std::string units_of(const Report& report) {
+  return fmt::format("peak memory in {}, sent in {} between devices",
+                     report.memory.in_bytes ? "bytes" : "microbatches",
+                     sends_bytes(report) ? "bytes" : "messages of a microbatch");
+}
+
 /// A column of a comparison: how a value reads, and its rank (lower is better).
 struct Column {
   std::string name;
@@ -256,20 +277,11 @@ std::vector<Column> comparison_columns() {
          return Ratio{report.metrics.t_total.count, 1};
        }},
       ratio("bubble ratio", &Metrics::bubble_ratio),
-      ratio("overhead", &Metrics::bubble_overhead),
-      ratio("fraction", &Metrics::bubble_fraction),
-      ratio("span rate", &Metrics::span_bubble_rate),
-      {"per microbatch",
-       [](const Report& report) {
-         return mean_time_of(report.config, report.metrics.time_per_microbatch);
-       },
-       [](const Report& report) { return report.metrics.time_per_microbatch; }},
+      ratio("bubble fraction", &Metrics::bubble_fraction),
+      ratio("span bubble rate", &Metrics::span_bubble_rate),
       ratio("gap", &Metrics::gap),
-      {"peak activations",
-       [](const Report& report) { return std::to_string(report.metrics.peak_activations()); },
-       [](const Report& report) {
-         return Ratio{report.metrics.peak_activations(), 1};
-       }},
+      {"peak memory", peak_text, highest_peak},
+      {"sent", sent_text, sent},
   };
 }
 
@@ -285,14 +297,19 @@ std::string comparison_table(const std::vector<ComparedSchedule>& compared) {
   TextTable table;
   std::vector<std::string> header = {"schedule"};
   for (const Column& column : columns) header.push_back(column.name + "  ");
+  header.emplace_back("Pareto");
   header.emplace_back("status");
   table.add(std::move(header));
+  const std::vector<bool> front = pareto_front(compared);
   const auto counts = [](const ComparedSchedule& row) {
     return row.report && !row.report->over_limit;
   };
   std::string footnotes;
-  for (const ComparedSchedule& row : compared) {
-    std::vector<std::string> cells = {row.schedule};
+  std::string units;
+  for (std::size_t i = 0; i < compared.size(); ++i) {
+    const ComparedSchedule& row = compared[i];
+    std::vector<std::string> cells = {row.schedule +
+                                      (row.report ? parameters_of(row.report->config) : "")};
     for (const Column& column : columns) {
       if (!row.report) {
         cells.emplace_back("-  ");
@@ -305,6 +322,8 @@ std::string comparison_table(const std::vector<ComparedSchedule>& compared) {
           });
       cells.push_back(column.text(*row.report) + (best ? " *" : "  "));
     }
+    cells.emplace_back(front[i] ? "yes" : "");
+    if (row.report) units = units_of(*row.report);
     if (!row.report) {
       cells.emplace_back("invalid");
       footnotes += fmt::format("{}: {}\n", row.schedule, row.reason);
@@ -321,7 +340,10 @@ std::string comparison_table(const std::vector<ComparedSchedule>& compared) {
     }
     table.add(std::move(cells));
   }
-  return table.text(0) + "* best of its column" + "\n" + footnotes;
+  return table.text(0) +
+         fmt::format("* best of its column; Pareto: none is both as fast and as small; {}\n",
+                     units) +
+         footnotes;
 }
 
 }  // namespace pipesim

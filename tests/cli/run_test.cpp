@@ -1,8 +1,10 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
+#include "schedules/schedule.hpp"
 #include "tests/cli/process.hpp"
 
 using namespace pipesim::test;
@@ -173,22 +175,24 @@ TEST_SUITE("cli") {
     const Outcome free = run_pipesim("compare --config configs/hw5_2.json gpipe 1f1b");
     CHECK(free.exit_code == 0);
     CHECK(free.out ==
-          "schedule  T_total    bubble ratio    overhead    fraction    span rate    per "
-          "microbatch    gap    peak activations    status\n"
-          "gpipe       66 ms *         1.375 *     0.375 *  0.272727 *   0.272727 *         8.25 "
-          "ms *    0 *                 8        ok\n"
-          "1f1b        66 ms *         1.375 *     0.375 *  0.272727 *   0.272727 *         8.25 "
-          "ms *    0 *                 4 *      ok\n"
-          "* best of its column\n");
+          "schedule  T_total    bubble ratio    bubble fraction    span bubble rate    gap    peak "
+          "memory    sent    Pareto  status\n"
+          "gpipe       66 ms *         1.375 *         0.272727 *          0.272727 *    0 *       "
+          "     8      48 *              ok\n"
+          "1f1b        66 ms *         1.375 *         0.272727 *          0.272727 *    0 *       "
+          "     4 *    48 *     yes      ok\n"
+          "* best of its column; Pareto: none is both as fast and as small; peak memory in "
+          "microbatches, sent in messages of a microbatch between devices\n");
     const Outcome limited = run_pipesim(
         "compare --config configs/hw5_2.json --set memory.limit=4 --format csv gpipe 1f1b");
     CHECK(limited.out ==
-          "schema_version,schedule,p,m,time_unit,t_total,t_ideal,t_ideal_mean,bubble_ratio,"
-          "bubble_overhead,bubble_fraction,span_bubble_rate,lower_bound,gap,peak_activations,"
-          "time_per_microbatch,status\n"
+          "schema_version,schedule,p,m,time_unit,t_total,t_ideal,t_ideal_mean,bubble_ratio,bubble_"
+          "overhead,bubble_fraction,span_bubble_rate,lower_bound,gap,peak_activations,time_per_"
+          "microbatch,status,peak_memory,sent,pareto\n"
           "1,gpipe,4,8,ms,84,48,48,1.75,0.75,0.428571428571,0.428571428571,66,0.272727272727,4,10."
-          "5,ok\n"
-          "1,1f1b,4,8,ms,66,48,48,1.375,0.375,0.272727272727,0.272727272727,66,0,4,8.25,ok\n");
+          "5,ok,4,48,false\n"
+          "1,1f1b,4,8,ms,66,48,48,1.375,0.375,0.272727272727,0.272727272727,66,0,4,8.25,ok,4,48,"
+          "true\n");
     const Outcome tight =
         run_pipesim("compare --config configs/hw5_2.json --set memory.limit=2 gpipe 1f1b");
     CHECK(
@@ -200,6 +204,33 @@ TEST_SUITE("cli") {
     CHECK(tight.exit_code == 0);
     CHECK(run_pipesim("compare --config configs/hw5_2.json --set memory.limit=2 1f1b").exit_code ==
           1);
+  }
+
+  TEST_CASE("compare without names: every schedule that is valid, fastest first") {
+    const Outcome split =
+        run_pipesim("compare --config configs/hw5_2.json --set t_w=2 --format csv --no-header");
+    const auto column = [&](int number) {
+      return shell(
+                 "$PIPESIM compare --config configs/hw5_2.json --set t_w=2 --format csv "
+                 "--no-header | cut -d, -f" +
+                 std::to_string(number))
+          .out;
+    };
+    CHECK(split.exit_code == 0);
+    CHECK(split.err == "");
+    // Every schedule but custom, which needs an order.
+    CHECK(std::count(split.out.begin(), split.out.end(), '\n') ==
+          static_cast<std::ptrdiff_t>(pipesim::builtin_schedules().size() - 1));
+    CHECK(column(2).find("zb_v\n") < column(2).find("1f1b\n"));
+    CHECK(shell("$PIPESIM compare --config configs/hw5_2.json --set t_w=2 --format csv --no-header "
+                "| cut -d, -f6 | sort -gc")
+              .exit_code == 0);
+    CHECK(column(20).find("true\n") == 0);
+    // Without t_w, what splits the backward is left out, and said.
+    const Outcome full = run_pipesim("compare --config configs/hw5_2.json --format csv");
+    CHECK(full.out.find("zb_h1") == std::string::npos);
+    CHECK(full.err.find("pipesim: note: left out zb_h1: /t_w: missing: 0I0 splits the backward; "
+                        "required: a time of at most t_b\n") != std::string::npos);
   }
 
   TEST_CASE("list, version, program") {

@@ -40,7 +40,8 @@ Program program_of(int p, int m, const Parameters& given) {
 }
 
 Plan plan_of(int p, int m, const Parameters& given) {
-  return plan(*find_schedule(builtin_schedules(), "interleaved_1f1b"), problem_for(p, m, 2), given);
+  return plan(*find_schedule(builtin_schedules(), "interleaved_1f1b"),
+              problem_for(p, m, static_cast<int>(integer(given, "v").value_or(2))), given);
 }
 
 /// mT + (p-1)T/v, and below m = p what it takes for one group of all microbatches.
