@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <limits>
-#include <numeric>
 #include <string_view>
 #include <utility>
 
@@ -35,16 +33,6 @@ struct Change {
     return std::pair(time, phase) < std::pair(other.time, other.phase);
   }
 };
-
-std::int64_t add(std::int64_t amount, std::int64_t delta, Device device) {
-  std::int64_t sum = 0;
-  if (__builtin_add_overflow(amount, delta, &sum)) {
-    throw Error(Fault{.pointer = "/memory",
-                      .what = fmt::format("device {} holds more than can be counted", device.value),
-                      .allowed = "less than 2^63 bytes"});
-  }
-  return sum;
-}
 
 /// What the ops of a stage take and release.
 class StageRules {
@@ -108,7 +96,7 @@ class DeviceMemory {
  private:
   void apply(const Change& change) {
     if (change.delta == 0) return;
-    amount_ = add(amount_, change.delta, device_);
+    amount_ = add_memory(amount_, change.delta, device_);
     visit_(device_, {.time = change.time, .op = change.op, .amount = amount_});
   }
 
@@ -206,46 +194,7 @@ void follow_lane(const StageRules& rules, const Span* begin, const Span* end,
 
 }  // namespace
 
-Memory memory_rules(const Problem& problem) {
-  if (!problem.memory.stages.empty()) return problem.memory;
-  // A device has stages / devices stages on average: activation / units_per_microbatch is the
-  // inverse of that, in lowest terms but for the 2 that halves it.
-  const std::int64_t common = std::gcd(problem.stages(), problem.devices);
-  const StageMemory stage = {.activation = 2 * (problem.devices / common),
-                             .kept_for_weight = problem.devices / common};
-  Memory rules;
-  rules.units_per_microbatch = 2 * (problem.stages() / common);
-  rules.stages.assign(static_cast<std::size_t>(problem.stages()), stage);
-  if (problem.memory_limit) {
-    std::int64_t limit = 0;
-    // A limit beyond int64 is none.
-    if (!__builtin_mul_overflow(*problem.memory_limit, rules.units_per_microbatch, &limit)) {
-      rules.limit = limit;
-    }
-  }
-  return rules;
-}
-
 namespace {
-
-std::vector<std::int64_t> resident_memory(const Problem& problem, const Memory& rules) {
-  std::vector<std::int64_t> resident(static_cast<std::size_t>(problem.devices));
-  for (const std::vector<Device>& flow : problem.placement.device_of) {
-    for (std::size_t stage = 0; stage < flow.size(); ++stage) {
-      const auto device = static_cast<std::size_t>(flow[stage].value);
-      const StageMemory& held = rules.stages[stage];
-      std::int64_t& sum = resident[device];
-      sum = add(sum, held.resident, flow[stage]);
-      std::int64_t more = 0;
-      if (__builtin_mul_overflow(held.parameters, weight_versions(problem, flow[stage]) - 1,
-                                 &more)) {
-        more = std::numeric_limits<std::int64_t>::max();
-      }
-      sum = add(sum, more, flow[stage]);
-    }
-  }
-  return resident;
-}
 
 void follow(const TaskGraph& graph, const Timeline& timeline, const Memory& rules,
             const MemoryVisitor& visit) {
@@ -264,10 +213,6 @@ void follow(const TaskGraph& graph, const Timeline& timeline, const Memory& rule
 }
 
 }  // namespace
-
-std::vector<std::int64_t> resident_memory(const Problem& problem) {
-  return resident_memory(problem, memory_rules(problem));
-}
 
 void follow_memory(const TaskGraph& graph, const Timeline& timeline, const MemoryVisitor& visit) {
   follow(graph, timeline, memory_rules(graph.problem()), visit);

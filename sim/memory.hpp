@@ -8,23 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "sim/memory_rules.hpp"
 #include "sim/problem.hpp"
 #include "sim/task_graph.hpp"
 #include "sim/timeline.hpp"
 #include "sim/units.hpp"
 
 namespace pipesim {
-
-/// problem.memory, or what stands for it where the problem leaves its stages out: every stage takes
-/// an equal share of a microbatch, keeps half of it for a weight gradient, and the limit is
-/// problem.memory_limit.
-Memory memory_rules(const Problem& problem);
-
-/// What every device holds all the time, by device: the sum over the stages that live on it, in
-/// whichever flow, so a stage that two flows place on different devices counts on both; the
-/// parameters once more for every further version of the weights. Throws Error if a device's sum
-/// leaves int64.
-std::vector<std::int64_t> resident_memory(const Problem& problem);
 
 /// One step of a device's memory.
 struct MemoryChange {

@@ -4,7 +4,7 @@
 #include <tuple>
 #include <vector>
 
-#include "sim/memory.hpp"
+#include "sim/memory_rules.hpp"
 #include "sim/verify_rules.hpp"
 
 // The memory of a timeline, from what lives when: shares with memory.cpp only the rules that a

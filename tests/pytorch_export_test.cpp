@@ -130,6 +130,11 @@ TEST_SUITE("unit") {
           "/schedule: stage 0 is on devices 0 and 1; one rank for each stage: PyTorch's files have "
           "no second copy of a stage");
 
+    Problem sliced = problem;
+    sliced.slices = 2;
+    CHECK(fault(sliced, gpipe) ==
+          "/schedule: PyTorch's files have no slices, here 2; whole microbatches");
+
     Program stuck = gpipe;
     stuck.lanes[0] = {backward(Stage{0}, 0), backward(Stage{0}, 1), forward(Stage{0}, 0),
                       forward(Stage{0}, 1)};

@@ -226,6 +226,10 @@ std::vector<std::vector<PytorchCell>> lowered(const Problem& problem, const Step
 
 PytorchExport export_pytorch(const Problem& problem, const Program& program, PytorchFormat format) {
   require_one_copy(problem.placement);
+  if (problem.slices > 1) {
+    refuse("/schedule", fmt::format("PyTorch's files have no slices, here {}", problem.slices),
+           "whole microbatches");
+  }
   if (problem.iterations.joined > 1) {
     refuse("/iterations/flush", "steps without a flush between them",
            "true: PyTorch flushes at the end of each step");
