@@ -79,9 +79,10 @@ inline Problem placed(const Schedule& schedule, const Problem& problem) {
 }
 
 /// Whether the schedule has an order for the problem.
-inline bool accepts(const Schedule& schedule, const Problem& problem) {
+inline bool accepts(const Schedule& schedule, const Problem& problem,
+                    const Parameters& parameters = {}) {
   try {
-    if (schedule.check) schedule.check(problem, plan(schedule, problem, {}).parameters);
+    if (schedule.check) schedule.check(problem, plan(schedule, problem, parameters).parameters);
     return true;
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::bad_input) throw;

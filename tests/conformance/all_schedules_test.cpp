@@ -49,8 +49,8 @@ void check_critical_path(const TaskGraph& graph, const Timeline& timeline) {
   }
 }
 
-void check_schedule(const Schedule& schedule, const Problem& problem) {
-  const Plan planned = plan(schedule, problem, {});
+void check_schedule(const Schedule& schedule, const Problem& problem, const Parameters& given) {
+  const Plan planned = plan(schedule, problem, given);
   const Program program = build(schedule, problem, planned.parameters);
   const TaskGraph graph(problem, program);
   CHECK(find_cycle(graph).empty());
@@ -78,18 +78,35 @@ void check_schedule(const Schedule& schedule, const Problem& problem) {
   }
 }
 
+/// The sizes that a schedule may be given, 1 to 3 or left to it, and its variants.
+Parameters random_parameters(std::mt19937_64& random, const Schedule& schedule) {
+  Parameters parameters;
+  for (const ParameterSpec& spec : schedule.info.parameters) {
+    const bool is_size =
+        spec.name == "v" || spec.name == "k" || spec.name == "waves" || spec.name == "slices";
+    const std::int64_t drawn = test::draw(random, 0, 3);
+    if (is_size && drawn > 0) parameters[spec.name] = drawn;
+    if (spec.type != ParameterType::text || spec.choices.empty() || drawn == 0) continue;
+    parameters[spec.name] = spec.choices[static_cast<std::size_t>(drawn) % spec.choices.size()];
+  }
+  return parameters;
+}
+
 /// A problem for the schedule, p in 1..8, m in 1..24, every time in 0..20 ticks; now and then a
 /// latency.
-Problem random_problem_for(std::mt19937_64& random, const Schedule& schedule) {
+Problem random_problem_for(std::mt19937_64& random, const Schedule& schedule,
+                           const Parameters& parameters) {
   const auto time = [&](std::int64_t low, std::int64_t high) {
     return Ticks{test::draw(random, low, high)};
   };
-  Problem problem = test::problem_for(schedule, static_cast<int>(test::draw(random, 1, 8)),
-                                      static_cast<int>(test::draw(random, 1, 24)), [&](int stage) {
-                                        const Ticks backward = time(0, 20);
-                                        return stage_costs(time(stage == 0 ? 1 : 0, 20), backward,
-                                                           time(0, backward.count));
-                                      });
+  Problem problem = test::problem_for(
+      schedule, static_cast<int>(test::draw(random, 1, 8)),
+      static_cast<int>(test::draw(random, 1, 24)),
+      [&](int stage) {
+        const Ticks backward = time(0, 20);
+        return stage_costs(time(stage == 0 ? 1 : 0, 20), backward, time(0, backward.count));
+      },
+      parameters);
   if (test::draw(random, 0, 2) == 0) {
     problem.communication.intra.latency = problem.communication.inter.latency = time(0, 5);
   }
@@ -106,11 +123,12 @@ TEST_SUITE("conformance") {
     for (const Schedule* schedule : test::general_schedules()) {
       int ran = 0;
       for (int round = 0; round < 300; ++round) {
-        Problem problem = random_problem_for(random, *schedule);
+        const Parameters parameters = random_parameters(random, *schedule);
+        Problem problem = random_problem_for(random, *schedule, parameters);
         if (round % 3 == 0) problem.memory_limit = test::draw(random, 1, 20);
         INFO(schedule->info.name, " p=", problem.devices, " m=", problem.microbatches);
-        if (!test::accepts(*schedule, problem)) continue;
-        check_schedule(*schedule, problem);
+        if (!test::accepts(*schedule, problem, parameters)) continue;
+        check_schedule(*schedule, problem, parameters);
         ++ran;
       }
       INFO(schedule->info.name);
