@@ -18,7 +18,7 @@ const Schedule& hanayo() { return *find_schedule(builtin_schedules(), "hanayo");
 Parameters waves(std::int64_t count) { return {{"waves", count}}; }
 
 Problem waved(int p, int m, int count, const StageCosts& costs) {
-  return test::placed_problem("hanayo", p, m, costs, waves(count));
+  return test::problem_for("hanayo", p, m, costs, waves(count));
 }
 
 Program program_for(const Problem& problem, int count) {
@@ -43,7 +43,7 @@ TEST_SUITE("unit") {
           "2F0 2F1 5F0 2F2 5F1 2F3 5F2 5B0 5F3 5B1 2B0 5B2 2B1 5B3 2B2 2B3");
     CHECK(test::order_of(program, 3) ==
           "3F0 4F0 3F1 4F1 3F2 4F2 3F3 4F3 4B0 3B0 4B1 3B1 4B2 3B2 4B3 3B3");
-    const Problem by_default = test::placed_problem("hanayo", 4, 4, test::chunk(1, 2));
+    const Problem by_default = test::problem_for("hanayo", 4, 4, test::chunk(1, 2));
     CHECK(test::order_of(test::program_of("hanayo", by_default), 2) == test::order_of(program, 2));
   }
 
@@ -168,7 +168,7 @@ TEST_SUITE("unit") {
     for (const int p : {1, 2, 3, 4, 6}) {
       for (const int count : {1, 2, 3}) {
         const auto lines = [&](int m) {
-          return test::lines_of(program_for(waved(p, m, count, test::chunk(1, 2)), count));
+          return test::lines(program_for(waved(p, m, count, test::chunk(1, 2)), count));
         };
         CHECK(lines(10 * p) == lines(1000 * p));
         CHECK(lines(20 * p + 1) == lines(1000 * p + 1));

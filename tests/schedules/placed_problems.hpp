@@ -1,27 +1,11 @@
-// Problems for schedules that place several stages on a device, and their orders as text.
+// Costs of chunks and what comes of them, for schedules that place several stages on a device.
 #pragma once
 
 #include <algorithm>
-#include <string>
-#include <vector>
 
-#include "schedules/schedule.hpp"
-#include "sim/engine.hpp"
-#include "sim/metrics.hpp"
-#include "tests/problems.hpp"
+#include "tests/schedules/schedule_runs.hpp"
 
 namespace pipesim::test {
-
-/// Every stage with these costs, on the device where the schedule places it.
-inline Problem placed_problem(const std::string& schedule, int p, int m, const StageCosts& costs,
-                              const Parameters& parameters = {}) {
-  Problem problem;
-  problem.devices = p;
-  problem.microbatches = m;
-  problem.placement = place(*find_schedule(builtin_schedules(), schedule), p, parameters);
-  problem.costs.assign(static_cast<std::size_t>(problem.stages()), costs);
-  return problem;
-}
 
 inline StageCosts chunk(std::int64_t forward, std::int64_t backward) {
   return stage_costs(Ticks{forward}, Ticks{backward});
@@ -29,16 +13,6 @@ inline StageCosts chunk(std::int64_t forward, std::int64_t backward) {
 
 inline StageCosts split_chunk(std::int64_t forward, std::int64_t input, std::int64_t weight) {
   return stage_costs(Ticks{forward}, Ticks{input + weight}, Ticks{weight});
-}
-
-/// The tokens of a device.
-inline std::string order_of(const Program& program, int device) {
-  std::string text;
-  for (StepCursor cursor(program.lanes[static_cast<std::size_t>(device)]); !cursor.done();
-       cursor.advance()) {
-    text += (text.empty() ? "" : " ") + token(cursor.step());
-  }
-  return text;
 }
 
 inline Metrics metrics_of(const Problem& problem, const Program& program) {
@@ -59,11 +33,6 @@ inline std::int64_t longest_span(const Metrics& metrics) {
     longest = std::max(longest, device.last_end.count - device.first_start.count);
   }
   return longest;
-}
-
-inline auto lines_of(const Program& program) {
-  const std::string text = to_text(program);
-  return std::count(text.begin(), text.end(), '\n');
 }
 
 }  // namespace pipesim::test

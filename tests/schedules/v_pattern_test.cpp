@@ -20,17 +20,17 @@ const std::array<std::string, 3> kSchedules = {"v_min", "v_half", "1f1b_v"};
 const StageCosts kUnit = test::split_chunk(1, 1, 1);
 
 Program program_for(const std::string& schedule, int p, int m) {
-  return test::program_of(schedule, test::placed_problem(schedule, p, m, kUnit));
+  return test::program_of(schedule, test::problem_for(schedule, p, m, kUnit));
 }
 
 std::int64_t excess(const std::string& schedule, int p, int m) {
-  const Problem problem = test::placed_problem(schedule, p, m, kUnit);
+  const Problem problem = test::problem_for(schedule, p, m, kUnit);
   return test::excess(problem, test::program_of(schedule, problem));
 }
 
 std::int64_t t_total(const std::string& schedule, int p, int m, const StageCosts& costs,
                      std::int64_t latency) {
-  Problem problem = test::placed_problem(schedule, p, m, costs);
+  Problem problem = test::problem_for(schedule, p, m, costs);
   problem.communication.intra.latency = Ticks{latency};
   return total_time(simulate(problem, test::program_of(schedule, problem))).count;
 }
@@ -122,7 +122,7 @@ TEST_SUITE("unit") {
                                            {"v_half", {53, 101, 113, 161, 209}},
                                            {"1f1b_v", {63, 111, 129, 177, 225}}}) {
       for (std::size_t i = 0; i < sizes.size(); ++i) {
-        const Problem problem = test::placed_problem(row.schedule, sizes[i][0], sizes[i][1], kUnit);
+        const Problem problem = test::problem_for(row.schedule, sizes[i][0], sizes[i][1], kUnit);
         const Metrics metrics = test::metrics_of(problem, test::program_of(row.schedule, problem));
         CHECK(metrics.t_total.count == row.t_total[i]);
         CHECK(test::longest_span(metrics) == row.t_total[i]);
@@ -152,7 +152,7 @@ TEST_SUITE("unit") {
       const Schedule& found = *find_schedule(builtin_schedules(), schedule);
       for (int p = 1; p <= 10; ++p) {
         for (int m = 1; m <= 2 * p + 2; ++m) {
-          const Problem problem = test::placed_problem(schedule, p, m, kUnit);
+          const Problem problem = test::problem_for(schedule, p, m, kUnit);
           const Metrics metrics = test::metrics_of(problem, build(found, problem, {}));
           const std::int64_t bound = std::min(most_kept(schedule, p), std::int64_t{2} * m);
           CHECK(peak(found, problem, {}, Device{p - 1}) == bound);
@@ -167,7 +167,7 @@ TEST_SUITE("unit") {
     for (const std::string& schedule : kSchedules) {
       for (int p = 1; p <= 6; ++p) {
         for (int m = 1; m <= 3 * p; ++m) {
-          Problem problem = test::placed_problem(schedule, p, m, kUnit);
+          Problem problem = test::problem_for(schedule, p, m, kUnit);
           for (StageCosts& costs : problem.costs) {
             const std::int64_t weight = test::draw(random, 0, 9);
             costs = test::split_chunk(test::draw(random, 1, 9), test::draw(random, 0, 9), weight);
@@ -186,7 +186,7 @@ TEST_SUITE("unit") {
       for (int p = 1; p <= 8; ++p) {
         for (int limit = 1; limit <= p; ++limit) {
           for (const int m : {1, p, 3 * p + 1, 50}) {
-            Problem problem = test::placed_problem(schedule, p, m, kUnit);
+            Problem problem = test::problem_for(schedule, p, m, kUnit);
             const Program free = build(found, problem, {});
             problem.memory_limit = limit;
             const Program limited = build(found, problem, {});
@@ -202,7 +202,7 @@ TEST_SUITE("unit") {
         }
       }
     }
-    Problem problem = test::placed_problem("v_half", 8, 24, kUnit);
+    Problem problem = test::problem_for("v_half", 8, 24, kUnit);
     problem.memory_limit = 4;
     CHECK(plan(*find_schedule(builtin_schedules(), "v_half"), problem, {}).notes ==
           std::vector<std::string>{"microbatches follow each other 12 slots apart instead of 6: "
@@ -212,7 +212,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("v_min and v_half need the time of a weight gradient") {
-    const Problem problem = test::placed_problem("v_min", 4, 8, test::chunk(1, 2));
+    const Problem problem = test::problem_for("v_min", 4, 8, test::chunk(1, 2));
     for (const std::string schedule : {"v_min", "v_half"}) {
       CHECK_THROWS_WITH(test::program_of(schedule, problem),
                         "/t_w: missing: 7I0 splits the backward; required: a time of at most t_b");
@@ -222,11 +222,11 @@ TEST_SUITE("unit") {
   TEST_CASE("the programs are loops, of a size that does not depend on m") {
     for (const std::string& schedule : kSchedules) {
       for (const int p : {1, 2, 3, 4, 6, 7}) {
-        const auto lines = test::lines_of(program_for(schedule, p, 100));
-        CHECK(lines == test::lines_of(program_for(schedule, p, 10000)));
+        const auto lines = test::lines(program_for(schedule, p, 100));
+        CHECK(lines == test::lines(program_for(schedule, p, 10000)));
       }
       const Problem longest =
-          test::placed_problem(schedule, 3, std::numeric_limits<std::int32_t>::max(), kUnit);
+          test::problem_for(schedule, 3, std::numeric_limits<std::int32_t>::max(), kUnit);
       const Program program = find_schedule(builtin_schedules(), schedule)->build(longest, {});
       const std::int64_t kinds = schedule == "1f1b_v" ? 4 : 6;
       CHECK(step_count(program.lanes[0]) == kinds * longest.microbatches);
@@ -242,8 +242,7 @@ TEST_SUITE("unit") {
         for (int m = 4 * p + 7; m <= 4 * p + 12; ++m) {
           CHECK(excess(schedule, p, m) == excess(schedule, p, m + 1));
         }
-        const SteadyState state =
-            steady_state(test::placed_problem(schedule, p, 4, kUnit), build_for);
+        const SteadyState state = steady_state(test::problem_for(schedule, p, 4, kUnit), build_for);
         REQUIRE_MESSAGE(state.ticks_per_microbatch.has_value(), state.text);
         CHECK(*state.ticks_per_microbatch == Ratio{6, 1});
       }
