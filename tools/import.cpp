@@ -89,6 +89,7 @@ Measured measure(const MeasuredSource& source, TimeUnit unit) {
     return {.times = measured_times(rows, table.name), .place = table.name};
   }
   std::vector<ConfigText> traces;
+  traces.reserve(source.kineto.size());
   for (const std::string& file : source.kineto) traces.push_back(read_file(file));
   const KinetoTimes found = read_kineto(traces, ranges_of(source), category_of(source));
   const std::string place =
@@ -118,7 +119,7 @@ int import_times(const Request& request, const Registry& registry) {
   }
   const auto stages = static_cast<std::int64_t>(times.t_f.size());
   const std::int64_t p = is_given(request, "p") ? given.p : stages;
-  const std::int64_t m = is_given(request, "m") ? given.m : *times.microbatches;
+  const std::int64_t m = is_given(request, "m") ? given.m : times.microbatches.value_or(given.m);
   if (stages % p != 0) {
     fail("command line: -p", fmt::format("{} measured stages on {} devices", stages, p),
          "as many stages on every device");
