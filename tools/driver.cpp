@@ -26,12 +26,6 @@ namespace pipesim {
 
 namespace {
 
-/// The result of a command: a file, or standard output where no file is named.
-OutputFile result_file(const OutputConfig& output) {
-  if (output.file.empty()) return {"/dev/stdout", ""};
-  return {output.file, "/output/file"};
-}
-
 LoadedConfig load(const Request& request, const Registry& registry) {
   std::optional<ConfigText> text;
   if (request.config_file) text = read_file(*request.config_file);
@@ -179,12 +173,6 @@ std::string formatted(const Report& report, const Request& request) {
       break;
   }
   return report_table(report);
-}
-
-void print_notes(const Request& request, const std::vector<std::string>& notes) {
-  if (request.quiet) return;
-  for (const std::string& note : notes)
-    write_standard_error(fmt::format("pipesim: note: {}\n", note));
 }
 
 /// Calls the command's body; a fault found after reading gets the place of its config value.

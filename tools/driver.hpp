@@ -3,12 +3,22 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "schedules/schedule.hpp"
 #include "sim/io/config.hpp"
 
 namespace pipesim {
+
+/// The measurements that import reads.
+struct MeasuredSource {
+  std::vector<std::string> kineto;  ///< traces of the PyTorch profiler; empty: the table
+  std::string csv;
+  std::string category;  ///< of a trace's ranges; "": the first that has any
+  /// What the ranges of a kind are called, where the default names are not meant.
+  std::vector<std::pair<OpKind, std::string>> ranges;
+};
 
 /// What the command line asks for, whatever the command.
 struct Request {
@@ -18,6 +28,7 @@ struct Request {
   std::string timeline_file;               ///< of verify
   std::string pytorch_csv;                 ///< the file that export writes
   bool with_comms = false;                 ///< with communication in it
+  MeasuredSource measured;                 ///< of import
   bool no_header = false;                  ///< csv without its header
   bool quiet = false;                      ///< no notes on stderr
   bool formula = false;                    ///< the closed form beside the result
@@ -40,6 +51,8 @@ int print_events(const Request& request, const Registry& registry);
 int verify(const Request& request, const Registry& registry);
 /// Writes the program as a schedule file of torch.distributed.pipelining.
 int export_program(const Request& request, const Registry& registry);
+/// Writes a config with the medians of measured times and their spread as jitter.
+int import_times(const Request& request, const Registry& registry);
 /// Prints the schedules; `format` is table or json.
 int list(const Registry& registry, OutputFormat format);
 

@@ -59,6 +59,11 @@ ConfigText read_file(const std::string& path) {
   return result;
 }
 
+OutputFile result_file(const OutputConfig& output) {
+  if (output.file.empty()) return {"/dev/stdout", ""};
+  return {output.file, "/output/file"};
+}
+
 void require_different_files(const Request& request, const RunConfig& run) {
   const OutputConfig& output = run.output;
   const std::string config = request.config_file.value_or("");
@@ -68,7 +73,10 @@ void require_different_files(const Request& request, const RunConfig& run) {
                       .what = "standard input is the config too",
                       .allowed = "a file for one of them"});
   }
-  const std::vector<NamedFile> files = {
+  std::vector<NamedFile> files;
+  for (const std::string& trace : request.measured.kineto) files.push_back({"a trace", "", trace});
+  const std::vector<NamedFile> others = {
+      {"the measured times", "", request.measured.csv},
       {"the config", "", config == "-" ? "" : config},
       {"the timeline to check", "", request.timeline_file},
       {"the costs", "", run.costs.file},
@@ -77,6 +85,7 @@ void require_different_files(const Request& request, const RunConfig& run) {
       {"output.trace", "/output/trace", output.trace},
       {"output.timeline", "/output/timeline", output.timeline},
       {"--pytorch-csv", "", request.pytorch_csv, "command line: --pytorch-csv"}};
+  files.insert(files.end(), others.begin(), others.end());
   for (std::size_t i = 0; i < files.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
       const bool is_output = !files[i].pointer.empty() || !files[i].option.empty();

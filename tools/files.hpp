@@ -4,12 +4,16 @@
 #include <string>
 
 #include "sim/io/config.hpp"
+#include "sim/io/output_file.hpp"
 #include "tools/driver.hpp"
 
 namespace pipesim {
 
 /// Reads a whole file; "-" is standard input. Throws Error (bad input).
 ConfigText read_file(const std::string& path);
+
+/// The result of a command: a file, or standard output where no file is named.
+OutputFile result_file(const OutputConfig& output);
 
 /// Throws Error (bad input) if one file is both read and written, or written twice: whatever the
 /// spelling of its path, one would be lost. Devices and pipes may be named twice. Standard input

@@ -47,6 +47,21 @@ constexpr ConfigOption kConfigOptions[] = {
     {"--timeline", "FILE", "output.timeline", OverrideKind::text, "write the timeline as CSV"},
 };
 
+/// An option that names the ranges of a kind of op.
+struct RangeOption {
+  const char* name;
+  OpKind kind;
+  const char* help;
+};
+
+constexpr RangeOption kRangeOptions[] = {
+    {"--forward-range", OpKind::forward,
+     "the name of a forward's range: \"F {stage} {microbatch}\""},
+    {"--backward-range", OpKind::backward, "of a full backward's"},
+    {"--backward-input-range", OpKind::backward_input, "of an input gradient's"},
+    {"--backward-weight-range", OpKind::backward_weight, "of a weight gradient's"},
+};
+
 /// The options of the command line and what they collect. The commands take them all, by falling
 /// through to the options of pipesim itself.
 class CommandLine {
@@ -86,6 +101,7 @@ class CommandLine {
         ->type_name("FILE");
     export_->add_flag("--with-comms", request_.with_comms,
                       "its format compute_comms, with communication; absent: compute_only");
+    add_import();
     list_ = add_command("list", "print the schedules with their sources and parameters");
   }
 
@@ -104,6 +120,7 @@ class CommandLine {
     if (explain_->parsed()) return explain(request_, registry);
     if (check_->parsed()) return check(request_, registry);
     if (program_->parsed()) return print_program(request_, registry);
+    if (import_->parsed()) return import_times(request_, registry);
     if (export_->parsed()) return export_program(request_, registry);
     if (verify_->parsed()) return verify(request_, registry);
     if (!request_.config_file && request_.overrides.empty()) {
@@ -140,6 +157,31 @@ class CommandLine {
     command->fallthrough();
     command->footer("All options of pipesim itself apply too: see pipesim --help.");
     return command;
+  }
+
+  void add_import() {
+    import_ = add_command("import", "write a config with the medians of measured times");
+    import_
+        ->add_option("--kineto", request_.measured.kineto,
+                     "traces of the PyTorch profiler (export_chrome_trace)")
+        ->type_name("FILE...");
+    import_->add_option("--csv", request_.measured.csv, "a table: stage,kind,time[,microbatch]")
+        ->type_name("FILE")
+        ->excludes("--kineto");
+    import_
+        ->add_option("--category", request_.measured.category,
+                     "the ranges to take: gpu_user_annotation, user_annotation or cpu_op")
+        ->type_name("CATEGORY");
+    for (const RangeOption& option : kRangeOptions) {
+      import_
+          ->add_option_function<std::string>(
+              option.name,
+              [this, kind = option.kind](const std::string& given) {
+                request_.measured.ranges.emplace_back(kind, given);
+              },
+              option.help)
+          ->type_name("NAME");
+    }
   }
 
   // Options are applied in command-line order, so each adds its override when it is parsed.
@@ -208,6 +250,7 @@ class CommandLine {
   CLI::App* program_ = nullptr;
   CLI::App* verify_ = nullptr;
   CLI::App* export_ = nullptr;
+  CLI::App* import_ = nullptr;
   CLI::App* list_ = nullptr;
   Request request_;
   std::string errors_ = "text";

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
+#include <algorithm>
 #include <cstddef>
 #include <map>
 #include <string_view>
@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "sim/error.hpp"
+#include "sim/io/csv_fields.hpp"
 #include "sim/io/json_tree.hpp"
 #include "sim/io/text_file.hpp"
 
@@ -21,43 +22,44 @@ constexpr std::string_view kHeader = "stage,kind,time";
 constexpr std::string_view kHeaderWithMicrobatch = "stage,kind,microbatch,time";
 constexpr std::size_t kMostFaults = 1000;
 
-struct Cell {
-  std::string_view text;
-  int column = 1;
+/// Where the columns of a table stand.
+struct CostColumns {
+  std::size_t count = 0;
+  std::optional<std::size_t> stage{};
+  std::optional<std::size_t> kind{};
+  std::optional<std::size_t> microbatch{};
+  std::optional<std::size_t> time{};
 };
 
-std::vector<Cell> split(std::string_view line) {
-  std::vector<Cell> cells;
-  std::size_t begin = 0;
-  while (true) {
-    const std::size_t comma = line.find(',', begin);
-    cells.push_back({line.substr(begin, comma - begin), static_cast<int>(begin) + 1});
-    if (comma == std::string_view::npos) return cells;
-    begin = comma + 1;
-  }
+CostColumns columns_of(const std::vector<CsvField>& header) {
+  CostColumns columns{.count = header.size()};
+  const auto place_of = [&](std::string_view name) -> std::optional<std::size_t> {
+    const auto found = std::find_if(header.begin(), header.end(),
+                                    [&](const CsvField& field) { return field.text == name; });
+    if (found == header.end()) return std::nullopt;
+    return static_cast<std::size_t>(found - header.begin());
+  };
+  columns.stage = place_of("stage");
+  columns.kind = place_of("kind");
+  columns.microbatch = place_of("microbatch");
+  columns.time = place_of("time");
+  return columns;
 }
 
-std::optional<std::int32_t> parse_index(std::string_view text) {
-  std::int32_t value = 0;
-  const char* const last = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), last, value);
-  if (error != std::errc{} || stop != last || value < 0) return std::nullopt;
-  return value;
-}
+enum class CostRows { each_once, measured };
 
 class CostReader {
  public:
-  CostReader(std::string name, std::string_view text, TimeUnit unit) : unit_(unit), rest_(text) {
+  CostReader(std::string name, std::string_view text, TimeUnit unit, CostRows kind)
+      : unit_(unit), kind_(kind), rest_(without_byte_order_mark(text)) {
     table_.file = std::move(name);
   }
 
   CostTable read() {
-    // Spreadsheets put a byte order mark before UTF-8.
-    if (rest_.starts_with("\xEF\xBB\xBF")) rest_.remove_prefix(3);
     read_header();
     while (faults_.size() < kMostFaults && !rest_.empty()) {
       const std::string_view line = next_line();
-      if (!line.empty()) read_row(split(line));
+      if (!line.empty()) read_row(csv_fields(line));
     }
     if (faults_.empty() && table_.rows.empty()) {
       report({{}, 1}, "no costs", "a row for every stage and kind");
@@ -69,14 +71,10 @@ class CostReader {
  private:
   std::string_view next_line() {
     ++line_;
-    const std::size_t feed = rest_.find('\n');
-    std::string_view line = rest_.substr(0, feed);
-    rest_.remove_prefix(feed == std::string_view::npos ? rest_.size() : feed + 1);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    return line;
+    return take_line(rest_);
   }
 
-  void report(const Cell& cell, std::string what, std::string allowed) {
+  void report(const CsvField& cell, std::string what, std::string allowed) {
     faults_.push_back({.place = fmt::format("{}:{}:{}", table_.file, line_, cell.column),
                        .line = line_,
                        .column = cell.column,
@@ -87,35 +85,43 @@ class CostReader {
 
   void read_header() {
     const std::string_view header = next_line();
-    has_microbatch_ = header == kHeaderWithMicrobatch;
-    if (has_microbatch_ || header == kHeader) return;
-    report({header, 1}, fmt::format("\"{}\" is no header of costs", abbreviated(header)),
-           fmt::format("{} or {}", kHeader, kHeaderWithMicrobatch));
+    columns_ = columns_of(csv_fields(header));
+    if (kind_ == CostRows::measured) {
+      if (columns_.stage && columns_.kind && columns_.time) return;
+    } else if (header == kHeader || header == kHeaderWithMicrobatch) {
+      return;
+    }
+    report({header, 1},
+           fmt::format("\"{}\" is no header of {}", abbreviated(header),
+                       kind_ == CostRows::measured ? "measured times" : "costs"),
+           kind_ == CostRows::measured
+               ? "the columns stage, kind and time, and microbatch if it is known"
+               : fmt::format("{} or {}", kHeader, kHeaderWithMicrobatch));
     throw Error(std::move(faults_));
   }
 
-  void read_row(const std::vector<Cell>& cells) {
-    const std::size_t columns = has_microbatch_ ? 4 : 3;
-    if (cells.size() != columns) {
+  void read_row(const std::vector<CsvField>& cells) {
+    if (cells.size() != columns_.count) {
       return report({{}, 1}, fmt::format("{} fields", cells.size()),
-                    fmt::format("{} fields as in the header", columns));
+                    fmt::format("{} fields as in the header", columns_.count));
     }
     const std::size_t before = faults_.size();
     CostRow row;
     row.line = line_;
-    if (const auto stage = parse_index(cells[0].text)) {
+    const CsvField& stage_cell = cells[*columns_.stage];
+    if (const auto stage = parse_index(stage_cell.text)) {
       row.stage = Stage{*stage};
     } else {
-      report(cells[0], fmt::format("\"{}\" is no stage", abbreviated(cells[0].text)),
+      report(stage_cell, fmt::format("\"{}\" is no stage", abbreviated(stage_cell.text)),
              "an integer from 0");
     }
-    read_kind(cells[1], row);
-    if (has_microbatch_) read_microbatch(cells[2], row);
-    read_time(cells.back(), row);
-    if (faults_.size() == before) add(cells[0], row);
+    read_kind(cells[*columns_.kind], row);
+    if (columns_.microbatch) read_microbatch(cells[*columns_.microbatch], row);
+    read_time(cells[*columns_.time], row);
+    if (faults_.size() == before) add(stage_cell, row);
   }
 
-  void read_kind(const Cell& cell, CostRow& row) {
+  void read_kind(const CsvField& cell, CostRow& row) {
     const auto kind = op_kind(cell.text);
     if (kind && is_compute(*kind)) {
       row.kind = *kind;
@@ -124,7 +130,7 @@ class CostReader {
     }
   }
 
-  void read_microbatch(const Cell& cell, CostRow& row) {
+  void read_microbatch(const CsvField& cell, CostRow& row) {
     if (cell.text.empty()) return;
     if (const auto microbatch = parse_index(cell.text)) {
       row.microbatch = Microbatch{*microbatch};
@@ -134,7 +140,7 @@ class CostReader {
     }
   }
 
-  void read_time(const Cell& cell, CostRow& row) {
+  void read_time(const CsvField& cell, CostRow& row) {
     const ParsedTime with_unit = parse_time_with_unit(cell.text);
     const ParsedTime time =
         with_unit.fault == TimeFault::no_unit ? parse_time(cell.text, unit_) : with_unit;
@@ -156,7 +162,8 @@ class CostReader {
     }
   }
 
-  void add(const Cell& first, const CostRow& row) {
+  void add(const CsvField& first, const CostRow& row) {
+    if (kind_ == CostRows::measured) return table_.rows.push_back(row);
     const std::int32_t microbatch = row.microbatch.value_or(Microbatch{-1}).value;
     const auto [found, is_new] =
         lines_.try_emplace({row.stage.value, static_cast<int>(row.kind), microbatch}, line_);
@@ -168,9 +175,10 @@ class CostReader {
   }
 
   TimeUnit unit_;
+  CostRows kind_;
   std::string_view rest_;
   CostTable table_;
-  bool has_microbatch_ = false;
+  CostColumns columns_;
   int line_ = 0;
   std::map<std::tuple<std::int32_t, int, std::int32_t>, int> lines_;
   std::vector<Fault> faults_;
@@ -179,7 +187,11 @@ class CostReader {
 }  // namespace
 
 CostTable parse_cost_table(std::string name, std::string_view text, TimeUnit unit) {
-  return CostReader(std::move(name), text, unit).read();
+  return CostReader(std::move(name), text, unit, CostRows::each_once).read();
+}
+
+std::vector<CostRow> parse_measured_times(std::string name, std::string_view text, TimeUnit unit) {
+  return CostReader(std::move(name), text, unit, CostRows::measured).read().rows;
 }
 
 CostTable read_cost_table(const std::string& file, TimeUnit unit) {

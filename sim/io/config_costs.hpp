@@ -2,6 +2,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "sim/io/config_sections.hpp"
 #include "sim/units.hpp"
@@ -15,5 +17,10 @@ CostTable parse_cost_table(std::string name, std::string_view text, TimeUnit uni
 
 /// The same for a file, relative to the working directory.
 CostTable read_cost_table(const std::string& file, TimeUnit unit);
+
+/// Reads repeated measurements: a header with the columns stage, kind and time, perhaps microbatch,
+/// and others that are ignored, in any order; one row an observation, as many of a stage and kind
+/// as there are. Numbers and faults as above.
+std::vector<CostRow> parse_measured_times(std::string name, std::string_view text, TimeUnit unit);
 
 }  // namespace pipesim

@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "sim/io/csv_fields.hpp"
 #include "sim/io/json_tree.hpp"
 #include "sim/io/step_token.hpp"
 
@@ -55,7 +56,8 @@ class ProgramParser {
 
   ParsedProgram parse() {
     while (parsed_.faults.size() < kMostFaults && !rest_.empty()) {
-      const std::string_view line = next_line();
+      ++line_;
+      const std::string_view line = take_line(rest_);
       const std::vector<Word> words = words_of(line);
       if (!words.empty() && !words.front().text.starts_with('#')) read_line(line, words);
     }
@@ -70,15 +72,6 @@ class ProgramParser {
     int line;
     bool reads_nothing = false;  // after a fault: what stands in it is judged all the same
   };
-
-  std::string_view next_line() {
-    ++line_;
-    const std::size_t feed = rest_.find('\n');
-    std::string_view line = rest_.substr(0, feed);
-    rest_.remove_prefix(feed == std::string_view::npos ? rest_.size() : feed + 1);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    return line;
-  }
 
   void report(const Word& word, std::string what, std::string allowed) {
     parsed_.faults.push_back({.line = line_,

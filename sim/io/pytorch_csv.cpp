@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstddef>
 #include <utility>
 
 #include "sim/error.hpp"
+#include "sim/io/csv_fields.hpp"
 #include "sim/io/json_tree.hpp"
 #include "sim/io/step_token.hpp"
 
@@ -61,13 +61,6 @@ std::string_view without_blanks(std::string_view text) {
   return text.substr(0, text.find_last_not_of(kBlanks) + 1);
 }
 
-std::optional<std::int32_t> parse_number(std::string_view digits) {
-  std::int32_t number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  return error == std::errc{} && end == digits.data() + digits.size() ? std::optional(number)
-                                                                      : std::nullopt;
-}
-
 /// Splits at the first character that is not one of them.
 std::string_view take(std::string_view& text, bool digits) {
   const std::size_t end = digits ? text.find_first_not_of(kDigits) : text.find_first_of(kDigits);
@@ -78,12 +71,12 @@ std::string_view take(std::string_view& text, bool digits) {
 
 std::optional<PytorchAction> parse_action(std::string_view text, PytorchB meaning) {
   text = without_blanks(text);
-  const auto stage = parse_number(take(text, true));
+  const auto stage = parse_index(take(text, true));
   const auto kind = kind_of(take(text, false), meaning);
   if (!stage || !kind) return std::nullopt;
   PytorchAction action{.kind = *kind, .stage = Stage{*stage}};
   if (text.empty()) return action;
-  const auto microbatch = parse_number(text);
+  const auto microbatch = parse_index(text);
   if (!microbatch) return std::nullopt;
   action.microbatch = Microbatch{*microbatch};
   return action;
@@ -104,35 +97,21 @@ std::optional<PytorchCell> parse_pair(std::string_view text, PytorchB meaning) {
 class PytorchReader {
  public:
   PytorchReader(std::string name, std::string_view text, PytorchB meaning)
-      : rest_(text), meaning_(meaning) {
+      : rest_(without_byte_order_mark(text)), meaning_(meaning) {
     file_.name = std::move(name);
   }
 
   PytorchFile read() {
-    // Spreadsheets put a byte order mark before UTF-8.
-    if (rest_.starts_with("\xEF\xBB\xBF")) rest_.remove_prefix(3);
-    while (faults_.size() < kMostFaults && !rest_.empty()) read_row(next_line());
+    while (faults_.size() < kMostFaults && !rest_.empty()) read_row(take_line(rest_));
     if (!faults_.empty()) throw Error(std::move(faults_));
     return std::move(file_);
   }
 
  private:
-  std::string_view next_line() {
-    const std::size_t feed = rest_.find('\n');
-    std::string_view line = rest_.substr(0, feed);
-    rest_.remove_prefix(feed == std::string_view::npos ? rest_.size() : feed + 1);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    return line;
-  }
-
   void read_row(std::string_view line) {
     auto& row = file_.ranks.emplace_back();
     if (line.empty()) return;
-    for (std::size_t begin = 0; begin <= line.size();) {
-      const std::size_t end = std::min(line.find(',', begin), line.size());
-      read_cell(row, line.substr(begin, end - begin), static_cast<int>(begin) + 1);
-      begin = end + 1;
-    }
+    for (const CsvField& field : csv_fields(line)) read_cell(row, field.text, field.column);
   }
 
   void read_cell(std::vector<PytorchCell>& row, std::string_view text, int column) {

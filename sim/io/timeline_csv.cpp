@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "sim/error.hpp"
+#include "sim/io/csv_fields.hpp"
 #include "sim/io/timeline_rows.hpp"
 #include "sim/program.hpp"
 
@@ -43,35 +43,11 @@ constexpr std::string_view kAllowedOps =
 constexpr std::string_view kAllowedReleases =
     "the token of an op (2F0) or a pair ((2F0;1B3)), or nothing";
 
-struct Field {
-  std::string_view text;
-  int column = 1;
-};
-
-std::vector<Field> split(std::string_view line) {
-  std::vector<Field> fields;
-  std::size_t begin = 0;
-  while (true) {
-    const std::size_t comma = line.find(',', begin);
-    fields.push_back({line.substr(begin, comma - begin), static_cast<int>(begin) + 1});
-    if (comma == std::string_view::npos) return fields;
-    begin = comma + 1;
-  }
-}
-
 /// A field as messages show it: any file may be taken for a table.
 std::string shown(std::string_view text) {
   constexpr std::size_t kMostShown = 40;
   if (text.size() <= kMostShown) return std::string(text);
   return std::string(text.substr(0, kMostShown)) + "...";
-}
-
-std::optional<std::int32_t> parse_index(std::string_view text) {
-  std::int32_t value = 0;
-  const char* const last = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), last, value);
-  if (error != std::errc{} || stop != last || value < 0) return std::nullopt;
-  return value;
 }
 
 class Reader {
@@ -93,27 +69,19 @@ class Reader {
   }
 
  private:
-  using Fields = std::vector<Field>;
+  using Fields = std::vector<CsvField>;
 
   bool has(Column column) const { return at_[static_cast<std::size_t>(column)] != kNowhere; }
-  const Field& field(const Fields& fields, Column column) const {
+  const CsvField& field(const Fields& fields, Column column) const {
     return fields[at_[static_cast<std::size_t>(column)]];
-  }
-
-  std::string_view next_line() {
-    ++line_;
-    const std::size_t feed = rest_.find('\n');
-    std::string_view line = rest_.substr(0, feed);
-    rest_.remove_prefix(feed == std::string_view::npos ? rest_.size() : feed + 1);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    return line;
   }
 
   // The fields of the next line; nothing, and a fault, if one is quoted.
   std::optional<Fields> next_fields() {
-    const std::string_view line = next_line();
+    ++line_;
+    const std::string_view line = take_line(rest_);
     const std::size_t quote = line.find('"');
-    if (quote == std::string_view::npos) return split(line);
+    if (quote == std::string_view::npos) return csv_fields(line);
     report(line_, static_cast<int>(quote) + 1,
            {.what = "a quoted field", .allowed = "fields without quotes"});
     return std::nullopt;
@@ -129,7 +97,8 @@ class Reader {
       ++not_shown_;
     }
   }
-  void report(const Field& field, std::string what, std::string allowed, std::string nearest = "") {
+  void report(const CsvField& field, std::string what, std::string allowed,
+              std::string nearest = "") {
     report(line_, field.column,
            {.value = std::string(field.text),
             .what = std::move(what),
@@ -150,8 +119,7 @@ class Reader {
 
   void read_header() {
     at_.fill(kNowhere);
-    // Spreadsheets put a byte order mark before UTF-8.
-    if (rest_.starts_with("\xEF\xBB\xBF")) rest_.remove_prefix(3);
+    rest_ = without_byte_order_mark(rest_);
     if (rest_.empty()) {
       return report(1, 1,
                     {.what = "the table is empty", .allowed = "the columns " + column_names()});
@@ -170,7 +138,7 @@ class Reader {
     }
   }
 
-  void read_column_name(const Field& field, std::size_t index) {
+  void read_column_name(const CsvField& field, std::size_t index) {
     const auto known = std::find(kColumns.begin(), kColumns.end(), field.text);
     if (known == kColumns.end()) {
       const std::vector<std::string> names(kColumns.begin(), kColumns.end());
@@ -210,7 +178,7 @@ class Reader {
   }
 
   void report_value(const Fields& fields, Column column, std::string allowed) {
-    const Field& given = field(fields, column);
+    const CsvField& given = field(fields, column);
     report(given, fmt::format("{} is \"{}\"", name(column), shown(given.text)), std::move(allowed));
   }
 
@@ -297,7 +265,7 @@ class Reader {
   }
 
   void read_released_by(const Fields& fields, TimelineRow& row) {
-    const Field& given = field(fields, Column::released_by);
+    const CsvField& given = field(fields, Column::released_by);
     row.released_by_column = given.column;
     if (given.text.empty()) return;
     row.released_by = parse_step(given.text);
