@@ -4,11 +4,14 @@
 // the latest activations go to the partner (which makes the fewest transfers); before the backward
 // that needs them they come back, and others go first if there is no room. When in this order a
 // copy starts is our choice: just before the op that needs its room or its result.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "schedules/parking.hpp"
 #include "schedules/schedule.hpp"
 #include "schedules/warm_up.hpp"
+#include "sim/error.hpp"
 
 namespace pipesim {
 
@@ -67,14 +70,29 @@ LaneOrder lane(Stage stage, std::int64_t warm, std::int64_t most, std::int64_t m
   };
 }
 
+/// Whether the device has to park; what 1F1B keeps on it is one more than it warms up with.
+bool parks(const Problem& problem, int device) {
+  return std::min(problem.devices - device, problem.microbatches) > most_kept(problem.devices);
+}
+
+void check(const Problem& problem, const Parameters& /*parameters*/) {
+  for (int device = 0; device < problem.devices; ++device) {
+    if (!parks(problem, device) || !problem.recomputes(Stage{device})) continue;
+    throw Error(
+        Fault{.pointer = "/recompute",
+              .what = fmt::format("stage {} recomputes its activations, bpipe parks them", device),
+              .allowed = "one of the two for each stage: bpipe parks on the first devices"});
+  }
+}
+
 Program build(const Problem& problem, const Parameters& /*parameters*/) {
   const std::int64_t m = problem.microbatches;
   const std::int64_t most = most_kept(problem.devices);
   Program program;
   for (int i = 0; i < problem.devices; ++i) {
     const std::int64_t warm = std::min<std::int64_t>(problem.devices - 1 - i, m - 1);
-    program.lanes.push_back(warm + 1 > most ? lane(Stage{i}, warm, most, m)
-                                            : warm_up_lane(Stage{i}, warm, m));
+    program.lanes.push_back(parks(problem, i) ? lane(Stage{i}, warm, most, m)
+                                              : warm_up_lane(Stage{i}, warm, m));
   }
   return program;
 }
@@ -89,6 +107,7 @@ const Schedule schedule_bpipe = {
              .peak = "min(p - i, ceil((p + 2) / 2)), with those of others: ceil((p + 2) / 2)",
              .parameters = {}},
     .keepers = keepers,
+    .check = check,
     .peak = peak,
     .build = build,
 };

@@ -17,12 +17,18 @@ namespace {
 constexpr auto kSlices = "slices";
 constexpr auto kSliceCosts = "slice_costs";
 constexpr std::int64_t kDefaultSlices = 2;
+constexpr std::size_t kMostSlices = 1024;
 
 Integers slices(const Parameters& parameters) {
   Integers costs = integers(parameters, kSliceCosts);
   const auto count = integer(parameters, kSlices);
   if (costs.empty()) {
     return Integers(static_cast<std::size_t>(count.value_or(kDefaultSlices)), 1);
+  }
+  if (costs.size() > kMostSlices) {
+    throw Error(Fault{.pointer = "/schedule/slice_costs",
+                      .what = fmt::format("array of {}", costs.size()),
+                      .allowed = fmt::format("at most {} slices", kMostSlices)});
   }
   if (count && costs.size() != static_cast<std::size_t>(*count)) {
     throw Error(Fault{.pointer = "/schedule/slice_costs",
@@ -91,7 +97,7 @@ const Schedule schedule_seq1f1b = {
              .parameters = {{.name = kSlices,
                              .type = ParameterType::integer,
                              .minimum = 1,
-                             .maximum = 1024,
+                             .maximum = kMostSlices,
                              .summary = "slices of each microbatch; absent: 2, or as many as "
                                         "slice_costs"},
                             {.name = kSliceCosts,

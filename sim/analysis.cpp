@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/graph/depth_first_search.hpp>
 #include <boost/graph/graph_concepts.hpp>
+#include <boost/graph/strong_components.hpp>
 #include <boost/graph/topological_sort.hpp>
 #include <boost/range/iterator_range.hpp>
 #include <iterator>
@@ -71,6 +72,62 @@ std::vector<TaskId> find_cycle(const TaskGraph& graph) {
   cycle.push_back(back->target);
   std::rotate(cycle.begin(), std::min_element(cycle.begin(), cycle.end()), cycle.end());
   return cycle;
+}
+
+namespace {
+
+/// By component, whether a task of it waits for a stuck task of another.
+std::vector<bool> waiting_components(const TaskGraph& graph,
+                                     const std::function<bool(TaskId)>& is_stuck,
+                                     const std::vector<TaskId>& component_of,
+                                     std::size_t components) {
+  std::vector<bool> waits(components);
+  for (TaskId task = 0; task < graph.size(); ++task) {
+    for (const Neighbor& before : graph.predecessors(task)) {
+      const bool elsewhere = component_of[before.task] != component_of[task];
+      if (elsewhere && is_stuck(before.task)) waits[component_of[task]] = true;
+    }
+  }
+  return waits;
+}
+
+/// A shortest cycle through a task within its component, each task waiting for the next.
+std::vector<TaskId> shortest_cycle(const TaskGraph& graph, const std::vector<TaskId>& component_of,
+                                   TaskId first) {
+  std::vector<TaskId> reached_from(graph.size(), kNoTask);
+  std::vector<TaskId> reached = {first};
+  for (std::size_t i = 0; i < reached.size() && reached_from[first] == kNoTask; ++i) {
+    for (const Neighbor& before : graph.predecessors(reached[i])) {
+      if (component_of[before.task] != component_of[first]) continue;
+      if (reached_from[before.task] != kNoTask) continue;
+      reached_from[before.task] = reached[i];
+      reached.push_back(before.task);
+    }
+  }
+  std::vector<TaskId> cycle = {first};
+  for (TaskId task = reached_from[first]; task != first; task = reached_from[task]) {
+    cycle.push_back(task);
+  }
+  // It was followed backwards, from the awaited to who waits.
+  std::reverse(cycle.begin() + 1, cycle.end());
+  return cycle;
+}
+
+}  // namespace
+
+std::vector<TaskId> blocking_cycle(const TaskGraph& graph,
+                                   const std::function<bool(TaskId)>& is_stuck) {
+  std::vector<TaskId> component_of(graph.size());
+  const std::size_t components = boost::strong_components(
+      graph, boost::make_iterator_property_map(component_of.begin(),
+                                               boost::typed_identity_property_map<TaskId>()));
+  const std::vector<bool> waits = waiting_components(graph, is_stuck, component_of, components);
+  for (TaskId task = 0; task < graph.size(); ++task) {
+    if (is_stuck(task) && !waits[component_of[task]]) {
+      return shortest_cycle(graph, component_of, task);
+    }
+  }
+  return {};
 }
 
 Error deadlock_error(const TaskGraph& graph, const std::vector<TaskId>& cycle) {

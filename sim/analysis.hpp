@@ -1,6 +1,7 @@
 // Why a run takes as long as it does.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "sim/error.hpp"
@@ -12,6 +13,12 @@ namespace pipesim {
 /// The tasks of one cycle, each waiting for the next and the last for the first; empty if there is
 /// none. A cycle is a deadlock. Uses BGL's depth-first search.
 std::vector<TaskId> find_cycle(const TaskGraph& graph);
+
+/// Of the tasks that could not start, a shortest cycle among those that wait for nothing else:
+/// everything else only stands behind it. Of several the one with the lowest task. Uses BGL's
+/// strong components. Requires that every stuck task waits for another one.
+std::vector<TaskId> blocking_cycle(const TaskGraph& graph,
+                                   const std::function<bool(TaskId)>& is_stuck);
 
 /// The Error (run failed) that says in plain words who waits for whom around a cycle.
 Error deadlock_error(const TaskGraph& graph, const std::vector<TaskId>& cycle);

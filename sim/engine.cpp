@@ -1,6 +1,5 @@
 #include "sim/engine.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <set>
 #include <utility>
@@ -41,7 +40,10 @@ class Simulation {
       if (options_.on_event) options_.on_event(event);
       handle(event);
     }
-    if (finished_ != graph_.size()) throw deadlock_error(graph_, blocking_cycle());
+    if (finished_ != graph_.size()) {
+      throw deadlock_error(
+          graph_, blocking_cycle(graph_, [&](TaskId task) { return waiting_for_[task] > 0; }));
+    }
     return std::move(timeline_);
   }
 
@@ -115,27 +117,6 @@ class Simulation {
       timeline_.spans[task].released_by = link.last;
     }
     link.last = task;
-  }
-
-  // From a task that could not start to the first one it still waits for, and so on. Every lane's
-  // earlier tasks come first, so the walk ends among those that block all others.
-  std::vector<TaskId> blocking_cycle() const {
-    const auto is_stuck = [&](TaskId task) { return waiting_for_[task] > 0; };
-    std::vector<std::size_t> place(graph_.size());  // in the walk, from 1; 0: not on it
-    std::vector<TaskId> walk;
-    TaskId task = 0;
-    while (!is_stuck(task)) ++task;
-    while (place[task] == 0) {
-      walk.push_back(task);
-      place[task] = walk.size();
-      const NeighborList before = graph_.predecessors(task);
-      task = std::find_if(before.begin(), before.end(), [&](const Neighbor& neighbor) {
-               return is_stuck(neighbor.task);
-             })->task;
-    }
-    walk.erase(walk.begin(), walk.begin() + static_cast<std::ptrdiff_t>(place[task] - 1));
-    std::rotate(walk.begin(), std::min_element(walk.begin(), walk.end()), walk.end());
-    return walk;
   }
 
   SharedLink& shared_link(std::int32_t node) {

@@ -174,7 +174,7 @@ void validate_costs(const Problem& problem) {
   require(problem.costs.size() == stages, "/t_f",
           fmt::format("costs of {} stages", problem.costs.size()),
           fmt::format("costs of {} stages", stages));
-  bool any_work = false;
+  bool any_work = problem.launch_overhead > Ticks{0};
   for (const StageCosts& costs : problem.costs) {
     const Ticks weight = costs.weight.value_or(Ticks{0});
     require(costs.forward >= Ticks{0}, "/t_f", "a forward takes less than no time", "at least 0");

@@ -25,6 +25,12 @@ std::int64_t forwards(const TaskGraph& graph, TaskId task, Stage stage) {
   return counts && costs_its_parts(graph, task) ? 1 : 0;
 }
 
+std::int64_t forwards_and_recomputations(const TaskGraph& graph, TaskId task, Stage stage) {
+  const Op& op = graph.op(task);
+  const bool again = op.kind == OpKind::recompute && op.stage == stage;
+  return again ? 1 : forwards(graph, task, stage);
+}
+
 std::int64_t backwards(const TaskGraph& graph, TaskId task, Stage stage) {
   const Op op = graph.overlapped(task).value_or(graph.op(task));
   const bool counts =
@@ -93,8 +99,18 @@ class CriticalTasks {
 
 }  // namespace
 
-std::vector<StageSensitivity> stage_sensitivities(const TaskGraph& graph,
-                                                  const Timeline& timeline) {
+std::string why_no_sensitivity(const Problem& problem) {
+  if (!problem.stragglers.empty()) return "a straggler's factor depends on when an op starts";
+  if (problem.slices > 1) return "an op takes a slice's part of its stage's times";
+  if (!problem.durations.empty()) return "the costs differ by microbatch";
+  return "";
+}
+
+std::vector<StageSensitivity> stage_sensitivities(const TaskGraph& graph, const Timeline& timeline,
+                                                  RecomputeTime recompute) {
+  PIPESIM_CHECK(why_no_sensitivity(graph.problem()).empty());
+  const Weight of_forward =
+      recompute == RecomputeTime::as_forward ? forwards_and_recomputations : forwards;
   const CriticalTasks critical(graph, timeline);
   const auto stages = static_cast<std::size_t>(graph.problem().stages());
   constexpr Ticks kUnknown{std::numeric_limits<std::int64_t>::max()};
@@ -109,7 +125,7 @@ std::vector<StageSensitivity> stage_sensitivities(const TaskGraph& graph,
     if (const auto second = graph.overlapped(task)) take(*second);
   }
   for (std::size_t stage = 0; stage < stages; ++stage) {
-    result[stage].forward = critical.derivative(forwards, Stage{stage});
+    result[stage].forward = critical.derivative(of_forward, Stage{stage});
     result[stage].backward = critical.derivative(backwards, Stage{stage});
   }
   return result;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "sim/task_graph.hpp"
@@ -20,13 +21,22 @@ struct StageSensitivity {
   /// How much later the least free of the stage's ops could start without changing T_total, the
   /// orders of all lanes given.
   Ticks slack;
-  Derivative forward;   ///< with respect to t_f; overlapped pairs count unless they cost t_fb
+  Derivative forward;   ///< with respect to t_f; overlapped pairs count unless they cost t_fb,
+                        ///< recomputations if they take what a forward does
   Derivative backward;  ///< with respect to t_b: full backwards and input gradients
 };
 
+/// Why a stage has no single t_f and t_b on which T_total could depend in this problem, a clause;
+/// "" if it has.
+std::string why_no_sensitivity(const Problem& problem);
+
+/// Whether a recomputation takes what a forward does, or a time of its own (t_r).
+enum class RecomputeTime { as_forward, its_own };
+
 /// By stage. Exact for static orders: a graph in which a shared link decides at run time must be
-/// given its orders first (TaskGraph::with_shared_link_orders), and no straggler may slow an op.
-/// Requires the timeline of that graph.
-std::vector<StageSensitivity> stage_sensitivities(const TaskGraph& graph, const Timeline& timeline);
+/// given its orders first (TaskGraph::with_shared_link_orders). Requires the timeline of that graph
+/// and a problem for which why_no_sensitivity() is "".
+std::vector<StageSensitivity> stage_sensitivities(const TaskGraph& graph, const Timeline& timeline,
+                                                  RecomputeTime recompute);
 
 }  // namespace pipesim

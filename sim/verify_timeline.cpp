@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <set>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -165,7 +166,11 @@ class Checker {
                                    token(op), where(index), problem_.stages() - 1,
                                    problem_.total_microbatches() - 1));
     }
-    if (is_step_end(op.kind) && problem_.iterations.has_tasks()) return std::nullopt;
+    if (is_step_end(op.kind) && problem_.iterations.has_tasks()) {
+      if (step_ends_.insert(op).second) return std::nullopt;
+      return violation(TimelineRule::completeness,
+                       fmt::format("{} stands twice {}", token(op), where(index)));
+    }
     const SpanIndex before = is_step_end(op.kind) ? SpanOfOp::kNotExpected : span_of_op_.get(op);
     if (before == SpanOfOp::kNotExpected) {
       return violation(TimelineRule::completeness,
@@ -430,6 +435,7 @@ class Checker {
   SpanOfOp span_of_op_;
   std::size_t first_apart_;
   bool has_transfers_ = false;  // whether the timeline has them
+  std::set<Op> step_ends_;      // those that were seen
 };
 
 }  // namespace
@@ -458,6 +464,26 @@ std::string_view name(TimelineRule rule) {
       return "memory";
   }
   return "";
+}
+
+std::vector<std::string> not_checked(const Problem& problem, const Timeline& timeline) {
+  const auto has = [&](auto is_kind) {
+    return std::any_of(timeline.spans.begin(), timeline.spans.end(),
+                       [&](const Span& span) { return is_kind(span.op.kind); });
+  };
+  std::vector<std::string> parts;
+  if (VerifiedRules(problem).has_transfers() && !has(is_send)) {
+    parts.emplace_back("the lanes of communication: the timeline has no transfers");
+  }
+  const auto is_reduction = [](OpKind kind) { return kind == OpKind::grad_sync; };
+  const auto is_optimizer = [](OpKind kind) { return kind == OpKind::optimizer; };
+  if (!problem.iterations.grad_sync.empty() && !has(is_reduction)) {
+    parts.emplace_back("gradient reductions: the timeline has none");
+  }
+  if (problem.iterations.has_tasks() && !has(is_optimizer)) {
+    parts.emplace_back("the ends of the steps: the timeline has no optimizers");
+  }
+  return parts;
 }
 
 std::optional<Violation> verify_timeline(const Problem& problem, const Program& program,

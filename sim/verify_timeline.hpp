@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sim/problem.hpp"
 #include "sim/program.hpp"
@@ -52,8 +53,11 @@ struct Violation {
 /// timeline without transfers.
 ///
 /// Requires a valid problem and a program that validate_program() accepts, and lanes that cover
-/// the spans.
+/// the spans. What a timeline leaves out is in not_checked().
 std::optional<Violation> verify_timeline(const Problem& problem, const Program& program,
                                          const Timeline& timeline);
+
+/// What verify_timeline() could not check because the timeline has no such tasks, a clause each.
+std::vector<std::string> not_checked(const Problem& problem, const Timeline& timeline);
 
 }  // namespace pipesim

@@ -178,13 +178,14 @@ TEST_SUITE("unit") {
                                      "overlap_grad_sync": true, "barrier": true})")
             .iterations;
     CHECK(iterations.count == 3);
-    CHECK(iterations.flush);
+    CHECK(iterations.flush.value);
     CHECK(iterations.grad_sync ==
           TimeSpec{.values = {ms(1), ms(2), ms(3), ms(4)}, .is_list = true});
     CHECK(iterations.optimizer == TimeSpec{.values = {ms(2)}, .is_list = false});
     CHECK(iterations.overlap_grad_sync);
     CHECK(iterations.barrier);
-    CHECK(!config_with("iterations", R"({"flush": false, "barrier": false})").iterations.flush);
+    CHECK(
+        !config_with("iterations", R"({"flush": false, "barrier": false})").iterations.flush.value);
 
     const VariationConfig variation =
         config_with("variation",
@@ -364,7 +365,7 @@ TEST_SUITE("unit") {
           "run.json:1:76: /schedule/variant: \"lght\" is unknown; paper or light (did you mean "
           "\"light\"?)");
     CHECK(read(R"({"name": "zb", "costs": []})") ==
-          "run.json:1:74: /schedule/costs: an array; an array of integers");
+          "run.json:1:74: /schedule/costs: an empty array; an array of integers");
     CHECK(read(R"({"name": "zb", "costs": [1, 0]})") ==
           "run.json:1:78: /schedule/costs/1: 0 is too small; an integer from 1 to 9");
   }

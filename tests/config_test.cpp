@@ -102,7 +102,7 @@ VariationConfig random_variation(std::mt19937_64& random) {
   }
   if (coin(random)) {
     variation.jitter = {.kind = coin(random) ? JitterKind::lognormal : JitterKind::normal,
-                        .cv = Decimal{random_time(random).count}};
+                        .cv = Decimal{random_time(random).count % (100 * Decimal::kOne)}};
   }
   variation.seed = random_time(random).count;
   if (variation.jitter) variation.trials = static_cast<std::int32_t>(draw(random, 1, 1000));
@@ -112,8 +112,8 @@ VariationConfig random_variation(std::mt19937_64& random) {
 IterationsConfig random_iterations(std::mt19937_64& random, std::int32_t p) {
   IterationsConfig iterations;
   iterations.count = static_cast<std::int32_t>(draw(random, 1, 1000));
-  iterations.flush = coin(random);
-  if (!iterations.flush) return iterations;
+  iterations.flush.value = coin(random);
+  if (!iterations.flush.value) return iterations;
   iterations.barrier = coin(random);
   if (coin(random)) iterations.grad_sync = random_times(random, p);
   if (iterations.grad_sync) iterations.overlap_grad_sync = coin(random);

@@ -82,6 +82,26 @@ TEST_SUITE("unit") {
           "1F1 starts at 13 ps, before the optimizer of the step before ends at 113 ps");
   }
 
+  TEST_CASE("verify: an end of a step twice, and what a timeline leaves out") {
+    Problem problem = two_steps();
+    problem.communication.mode = TransferMode::async;
+    const Program program = test::program_of("gpipe", problem);
+    const Timeline whole = simulate(problem, program);
+    CHECK(not_checked(problem, whole).empty());
+    Timeline twice = whole;
+    twice.spans.push_back(twice.spans.back());
+    CHECK(verify_timeline(problem, program, twice)->detail ==
+          "1OPT1 stands twice among the transfers");
+    Timeline computes = whole;
+    computes.spans.resize(computes.lane_begin.back());
+    for (Span& span : computes.spans) span.released_by = Span::kNotReleased;
+    CHECK_FALSE(verify_timeline(problem, program, computes).has_value());
+    CHECK(not_checked(problem, computes) ==
+          std::vector<std::string>{"the lanes of communication: the timeline has no transfers",
+                                   "gradient reductions: the timeline has none",
+                                   "the ends of the steps: the timeline has no optimizers"});
+  }
+
   TEST_CASE("verify: memory") {
     Problem problem = test::equal_stages(2, 3, 1, 2);
     problem.memory_limit = 3;

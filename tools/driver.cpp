@@ -52,10 +52,16 @@ void never_flush(RunConfig& config, std::vector<std::string>& notes) {
                                           config.schedule),
                       .allowed = "none of them: its steps follow each other without a flush"});
   }
-  if (iterations.count > 1 && iterations.flush) {
+  if (iterations.flush.is_given && iterations.flush.value) {
+    throw Error(Fault{.pointer = "/iterations/flush",
+                      .value = "true",
+                      .what = fmt::format("{} never flushes", config.schedule),
+                      .allowed = "false, or no flush key"});
+  }
+  if (iterations.count > 1 && iterations.flush.value) {
     notes.push_back(fmt::format("iterations.flush=false: {} is asynchronous", config.schedule));
   }
-  iterations.flush = false;
+  iterations.flush = {.value = false, .is_given = true};
 }
 
 Prepared prepare(const RunConfig& config, const Registry& registry) {
@@ -391,8 +397,10 @@ int explain(const Request& request, const Registry& registry) {
     Explanation explanation{.report = std::move(finished.report),
                             .idle = idle_parts(finished.graph, finished.timeline),
                             .sensitivity = {}};
-    if (prepared.problem.stragglers.empty()) {
-      explanation.sensitivity = stage_sensitivities(finished.graph, finished.timeline);
+    if (why_no_sensitivity(prepared.problem).empty()) {
+      explanation.sensitivity =
+          stage_sensitivities(finished.graph, finished.timeline,
+                              config.t_r ? RecomputeTime::its_own : RecomputeTime::as_forward);
     }
     OutputFile result = result_file(output);
     result.write(output.format == OutputFormat::json
@@ -475,6 +483,9 @@ int verify(const Request& request, const Registry& registry) {
     result.write(fmt::format(
         "{}: valid: {} ops, T_total {} {}\n", request.timeline_file, timeline.spans.size(),
         format_time(total_time(timeline), config.time_unit), name(config.time_unit)));
+    for (const std::string& part : not_checked(prepared.problem, timeline)) {
+      result.write(fmt::format("{}: not checked: {}\n", request.timeline_file, part));
+    }
     result.commit();
     return 0;
   });

@@ -74,6 +74,7 @@ void require_different_files(const Request& request, const RunConfig& run) {
                       .allowed = "a file for one of them"});
   }
   std::vector<NamedFile> files;
+  files.reserve(request.measured.kineto.size());
   for (const std::string& trace : request.measured.kineto) files.push_back({"a trace", "", trace});
   const std::vector<NamedFile> others = {
       {"the measured times", "", request.measured.csv},

@@ -20,8 +20,8 @@ MemoryLimit read_limit(ConfigValues& values, const ConfigValue& value) {
   MemoryLimit limit;
   bool is_zero = false;
   if (values.tree().kind(value.id) == JsonKind::string) {
-    limit.bytes = values.bytes(value).value_or(1);
-    is_zero = *limit.bytes == 0;
+    limit.bytes = values.bytes(value);
+    is_zero = limit.bytes == 0;
   } else {
     limit.microbatches = values.decimal(value, kLimitAllowed).value_or(Decimal{1});
     is_zero = limit.microbatches->billionths == 0;

@@ -168,7 +168,7 @@ Problem make_problem(const RunConfig& config, const Placement& placement, const 
          fmt::format("at most {}", std::numeric_limits<std::int32_t>::max()));
   }
   problem.recompute = recomputing(config, map.stages());
-  if (!config.iterations.flush) join_steps(problem);
+  if (!config.iterations.flush.value) join_steps(problem);
   if (config.costs.file.empty()) {
     problem.costs = make_costs(config, map);
   } else {

@@ -197,7 +197,7 @@ Communication make_communication(const RunConfig& config, std::int64_t message) 
   communication.inter = make_link(given.inter.value_or(everywhere), message);
   communication.latencies = flat_latencies(config);
   if (given.shared_link) {
-    communication.shared_link = transfer_time(given.bytes, *given.shared_link);
+    communication.shared_link = transfer_time(message, *given.shared_link);
   }
   return communication;
 }

@@ -196,7 +196,9 @@ class ConfigReader {
   void read_integers(const ConfigValue& value, const ParameterSpec& spec) {
     const JsonTree& tree = values_.tree();
     if (tree.kind(value.id) != JsonKind::array || tree.children(value.id).empty()) {
-      values_.add_fault(value, tree.described(value.id), "an array of integers");
+      const bool is_array = tree.kind(value.id) == JsonKind::array;
+      values_.add_fault(value, is_array ? "an empty array" : tree.described(value.id),
+                        "an array of integers");
       return;
     }
     Integers integers;

@@ -197,7 +197,7 @@ class SimulatedMembers {
     Object object;
     if (config == IterationsConfig{}) return object;
     object.add("count", std::to_string(config.count));
-    object.add("flush", config.flush ? "true" : "false");
+    object.add("flush", config.flush.value ? "true" : "false");
     if (config.grad_sync) object.add("grad_sync", times(*config.grad_sync));
     if (config.overlap_grad_sync) object.add("overlap_grad_sync", "true");
     if (config.optimizer) object.add("optimizer", times(*config.optimizer));

@@ -106,9 +106,17 @@ struct RecomputeConfig {
   friend bool operator==(const RecomputeConfig&, const RecomputeConfig&) = default;
 };
 
+/// A flag that knows whether it was given; as a value it is the flag alone.
+struct GivenFlag {
+  bool value = false;
+  bool is_given = false;
+
+  friend bool operator==(GivenFlag left, GivenFlag right) { return left.value == right.value; }
+};
+
 struct IterationsConfig {
   std::int32_t count = 1;
-  bool flush = true;
+  GivenFlag flush{.value = true};
   std::optional<TimeSpec> grad_sync{};
   bool overlap_grad_sync = false;
   std::optional<TimeSpec> optimizer{};  ///< one value, or one a device

@@ -126,6 +126,10 @@ class VariationReader {
     }
     if (const auto cv = values_.require(*section, "cv", kCvAllowed)) {
       jitter.cv = values_.decimal(*cv, kCvAllowed).value_or(Decimal{});
+      if (jitter.cv.billionths > kMostVariation * Decimal::kOne) {
+        values_.add_fault(*cv, values_.tree().shown(cv->id) + " is too large",
+                          fmt::format("0 to {}", kMostVariation));
+      }
     }
     variation_.jitter = jitter;
   }
@@ -153,7 +157,8 @@ void read_iterations(const SectionContext& context, const ConfigValue& root,
     const auto value = values.find(*section, key);
     if (value) flag = values.boolean(*value).value_or(flag);
   };
-  read_flag("flush", iterations.flush);
+  iterations.flush.is_given = values.find(*section, "flush").has_value();
+  read_flag("flush", iterations.flush.value);
   read_flag("overlap_grad_sync", iterations.overlap_grad_sync);
   read_flag("barrier", iterations.barrier);
   const auto read_times = [&](std::string_view key, std::optional<TimeSpec>& times) {
@@ -162,10 +167,10 @@ void read_iterations(const SectionContext& context, const ConfigValue& root,
   read_times("grad_sync", iterations.grad_sync);
   read_times("optimizer", iterations.optimizer);
   const auto overlap = values.find(*section, "overlap_grad_sync");
-  if (overlap && iterations.overlap_grad_sync && !iterations.grad_sync && iterations.flush) {
+  if (overlap && iterations.overlap_grad_sync && !iterations.grad_sync && iterations.flush.value) {
     values.add_fault(*overlap, "there is no reduction to overlap", "iterations.grad_sync with it");
   }
-  if (iterations.flush) return;
+  if (iterations.flush.value) return;
   for (const char* const key : {"grad_sync", "overlap_grad_sync", "optimizer", "barrier"}) {
     const auto value = values.find(*section, key);
     const bool is_off = value && values.tree().raw(value->id) == "false";

@@ -120,7 +120,7 @@ std::string derivative_text(const Derivative& derivative) {
 
 std::string stages_table(const Explanation& explanation) {
   if (explanation.sensitivity.empty()) {
-    return "  not defined: a straggler's factor depends on when an op starts\n";
+    return fmt::format("  not defined: {}\n", why_no_sensitivity(explanation.report.problem));
   }
   TextTable table;
   table.add({"stage", "slack", "dT_total/dt_f", "dT_total/dt_b"});

@@ -140,6 +140,12 @@ std::string idle_text(const Report& report) {
   return fmt::format("idle over all devices: {}\n", text.empty() ? "none" : text);
 }
 
+std::string per_microbatch_label(const RunConfig& config) {
+  return config.iterations.count == 1
+             ? "T_total / m"
+             : fmt::format("T_total / (m * {} steps)", config.iterations.count);
+}
+
 std::string facts(const Report& report) {
   const RunConfig& config = report.config;
   const Metrics& metrics = report.metrics;
@@ -156,7 +162,7 @@ std::string facts(const Report& report) {
   facts.add("span bubble rate", format_ratio(metrics.span_bubble_rate, kDigits),
             "(longest span of a device - T_ideal) / longest span");
   facts.add("time per microbatch", mean_time_of(config, metrics.time_per_microbatch),
-            "T_total / m");
+            per_microbatch_label(config));
   if (const int copies = report.problem.placement.flows(); copies > 1) {
     facts.add("copies", std::to_string(copies), "of every stage's parameters, one a direction");
   }

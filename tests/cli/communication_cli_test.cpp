@@ -42,9 +42,9 @@ TEST_SUITE("cli") {
     CHECK(
         deadlock.err ==
         "configs/communication.json:6:15: /schedule: deadlock: these ops wait for each other\n"
-        "  0SEND_F3 from device 0 to device 1 waits for 1SEND_B0 from device 1 to device 0, which "
+        "  2SEND_F1 from device 2 to device 3 waits for 3SEND_B0 from device 3 to device 2, which "
         "stands before it on a lane that both need\n"
-        "  1SEND_B0 from device 1 to device 0 waits for 0SEND_F3 from device 0 to device 1, which "
+        "  3SEND_B0 from device 3 to device 2 waits for 2SEND_F1 from device 2 to device 3, which "
         "stands before it on a lane that both need\n");
   }
 

@@ -206,6 +206,17 @@ TEST_SUITE("cli") {
           1);
   }
 
+  TEST_CASE("an asynchronous schedule takes no flush") {
+    const Outcome outcome = run_pipesim(
+        "-p 3 -m 6 --t-f 1 --t-b 2 --schedule pipedream --set "
+        "iterations.count=2 --set iterations.flush=true");
+    CHECK(outcome.exit_code == 2);
+    CHECK(
+        outcome.err ==
+        "command line: --set iterations.flush: /iterations/flush: pipedream never flushes; false, "
+        "or no flush key\n");
+  }
+
   TEST_CASE("compare without names: every schedule that is valid, fastest first") {
     const Outcome split =
         run_pipesim("compare --config configs/hw5_2.json --set t_w=2 --format csv --no-header");

@@ -150,6 +150,16 @@ TEST_SUITE("unit") {
     CHECK(compute_metrics(graph, timeline).devices[0].busy == Ticks{24});
   }
 
+  TEST_CASE("bpipe refuses to park what a stage recomputes") {
+    Problem problem = problem_of(6, 6);
+    problem.recompute.assign(6, true);
+    CHECK_THROWS_WITH(test::program_of("bpipe", problem),
+                      "/recompute: stage 0 recomputes its activations, bpipe parks them; one of "
+                      "the two for each stage: bpipe parks on the first devices");
+    problem.recompute = {false, false, false, true, true, true};
+    CHECK_NOTHROW(test::program_of("bpipe", problem));
+  }
+
   TEST_CASE("bpipe's program does not grow with m") {
     const auto lines = [](int m) {
       const std::string text = to_text(test::program_of("bpipe", problem_of(8, m)));

@@ -107,6 +107,23 @@ TEST_SUITE("unit") {
     CHECK(equal.durations.size() == std::size_t{5} * 2 * 6);  // 21 is odd
   }
 
+  TEST_CASE("a slice's message takes its share of a link, shared or not") {
+    for (const std::string link : {"", R"(, "devices_per_node": 1,
+                                          "shared_link": {"bandwidth": "1TB/s"})"}) {
+      const RunConfig config =
+          test::load({.file = R"({"p": 2, "m": 2, "t_f": 30, "t_b": 60, "time_unit": "ps",
+                                  "schedule": "1f1b", "p2p": {"mode": "async", "bytes": 300,
+                                  "bandwidth": "1TB/s")" +
+                              link + "}}"})
+              .config;
+      const Problem problem = make_problem(config, loop_placement(2, 1), {1, 1, 1});
+      const TaskGraph graph(problem, test::program_of("seq1f1b", problem, sliced(3)));
+      const TaskId send = graph.find_transfer(
+          {.kind = OpKind::send_forward, .stage = Stage{0}, .microbatch = Microbatch{1}});
+      CHECK(graph.nominal_duration(send) == Ticks{100});
+    }
+  }
+
   TEST_CASE("slices and slice_costs must agree") {
     CHECK_THROWS_WITH_AS(
         slices(seq1f1b(), {{"slices", std::int64_t{3}}, {"slice_costs", Integers{1, 2}}}),
