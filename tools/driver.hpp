@@ -40,6 +40,8 @@ int print_events(const Request& request, const Registry& registry);
 int verify(const Request& request, const Registry& registry);
 /// Writes the program as a schedule file of torch.distributed.pipelining.
 int export_program(const Request& request, const Registry& registry);
+/// Prints shapes and communication of a transformer layer whose weights are split over ranks.
+int shapes(const Request& request);
 /// Prints the schedules; `format` is table or json.
 int list(const Registry& registry, OutputFormat format);
 
