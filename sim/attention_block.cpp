@@ -21,6 +21,8 @@ struct Heads {
   Dimension queries() const { return {"a*h", heads * head_size}; }
   Dimension keys() const { return {"g*h", kv_heads * head_size}; }
 
+  TensorPlacement placement_of_keys() const { return split("g*h", kv_parts, kv_copies); }
+
   std::int64_t heads;
   std::int64_t kv_heads;
   std::int64_t head_size;
@@ -30,7 +32,7 @@ struct Heads {
 
 void add_keys_and_values(LayerBlockBuilder& builder, const LayerSizes& sizes, const Heads& heads) {
   const LayerDimensions of(sizes);
-  const TensorPlacement placement = split("g*h", heads.kv_parts);
+  const TensorPlacement placement = heads.placement_of_keys();
   for (const std::string which : {"k", "v"}) {
     builder.add({"W" + which, "weight of QKV", {of.d, heads.keys()}, placement});
   }
@@ -44,7 +46,7 @@ void add_keys_and_values(LayerBlockBuilder& builder, const LayerSizes& sizes, co
                           Int128{2} * sizes.hidden * heads.head_size, sizes.type, heads.kv_copies);
   added.once_per_step = true;
   added.reason =
-      fmt::format("{} ranks share a key head, each has the terms of its queries; once per step",
+      fmt::format("{} ranks share a key head, a rank has the terms of its queries; once per step",
                   heads.kv_copies);
   builder.add(std::move(added));
 }
@@ -77,6 +79,13 @@ LayerBlock attention_block(const LayerSizes& sizes) {
   builder.add_backward(out);
   builder.add_weight_gradient(projection);
   builder.add({"dL/dC", "gradient of input of Linear", contexts, split("a*h", sizes.tp)});
+  builder.add_weight_gradient(queries);
+  for (const std::string which : {"k", "v"}) {
+    builder.add({"dL/dW" + which,
+                 "gradient of W" + which + (heads.kv_copies > 1 ? ", summed once per step" : ""),
+                 {of.d, heads.keys()},
+                 heads.placement_of_keys()});
+  }
   builder.add_backward(in);
   return builder.build();
 }

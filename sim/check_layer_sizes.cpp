@@ -29,13 +29,13 @@ class SizeFaults {
     add(size.key,
         fmt::format("needs {} divisible by {}: {} % {} = {}", size.key, by.key, size.size, by.size,
                     remainder),
-        fmt::format("{}; {}{} is a multiple", why, below > 0 ? fmt::format("{} or ", below) : "",
-                    below + by.size),
+        fmt::format("{}; the next multiple is {}{}", why,
+                    below > 0 ? fmt::format("{} or ", below) : "", below + by.size),
         std::to_string(size.size));
   }
 
   void add(std::string_view key, std::string what, std::string allowed, std::string value = "") {
-    faults_.push_back({.pointer = fmt::format("/{}", key),
+    faults_.push_back({.pointer = pointer,
                        .value = std::move(value),
                        .what = std::move(what),
                        .allowed = std::move(allowed)});

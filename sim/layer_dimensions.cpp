@@ -15,7 +15,7 @@ LayerCommunication sum_over_positions(std::string operation, std::string tensor,
       layer_communication(std::move(operation), PassDirection::backward, Collective::all_reduce,
                           std::move(tensor), elements, sizes.type, sizes.tp);
   added.once_per_step = true;
-  added.reason = "a sum over S, each rank has the terms of its positions; once per step";
+  added.reason = "sum over S, a rank has its slice of the terms; once per step";
   return added;
 }
 

@@ -66,11 +66,8 @@ std::string reason(const Passage& way) {
     return fmt::format("a rank has its slice of {}; {} takes {}", way.from.dimension, way.taken_for,
                        way.to.kind == Kind::whole ? "all of it" : slice);
   }
-  std::string text =
-      fmt::format("a sum over {}, each rank has the terms of its slice", way.summed_over);
-  if (!way.function.empty()) {
-    text += fmt::format("; {} is not linear: sum first", way.function);
-  }
+  std::string text = fmt::format("sum over {}, a rank has its slice of the terms", way.summed_over);
+  if (!way.function.empty()) text += fmt::format("; due before {}, not linear", way.function);
   if (way.to.kind == Kind::split) {
     text += fmt::format("; {} takes only {}", way.taken_for, slice);
   }
@@ -109,12 +106,11 @@ void LayerBlockBuilder::add_operation(std::string operation, std::string no_forw
 
 void LayerBlockBuilder::add_operation(const ShardedLinear& linear, const std::string& input,
                                       const std::string& output) {
-  add_operation(linear.name,
-                fmt::format("{} is whole on every rank, and a rank's {} gives its slice of {}",
-                            input, linear.weight, output),
-                fmt::format("dL/d{} is whole on every rank, and a rank's {} gives its slice of "
-                            "dL/d{}",
-                            output, linear.weight, input));
+  add_operation(
+      linear.name,
+      fmt::format("{} is whole; a rank's {} gives its slice of {}", input, linear.weight, output),
+      fmt::format("dL/d{} is whole; a rank's {} gives its slice of dL/d{}", output, linear.weight,
+                  input));
   add_tensor(linear.weight, "weight of " + linear.name, {linear.in, linear.out},
              placement_of_weight(linear));
 }

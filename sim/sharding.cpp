@@ -38,8 +38,8 @@ std::int64_t element_bytes(ElementType type) {
 
 TensorPlacement whole() { return {}; }
 
-TensorPlacement split(std::string dimension, std::int64_t parts) {
-  return {.kind = Kind::split, .dimension = std::move(dimension), .parts = parts};
+TensorPlacement split(std::string dimension, std::int64_t parts, std::int64_t copies) {
+  return {.kind = Kind::split, .dimension = std::move(dimension), .parts = parts, .copies = copies};
 }
 
 TensorPlacement partial_sum() { return {.kind = Kind::partial_sum}; }
@@ -78,6 +78,10 @@ Int128 elements_on_rank(const Tensor& tensor) {
   Int128 product = 1;
   for (const std::int64_t size : shape_on_rank(tensor)) product *= size;
   return product;
+}
+
+Int128 bytes_on_rank(const Tensor& tensor, ElementType type) {
+  return elements_on_rank(tensor) * tensor.element_bytes.value_or(element_bytes(type));
 }
 
 std::string_view name(Collective collective) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,19 +31,20 @@ struct Dimension {
 struct TensorPlacement {
   enum class Kind : std::uint8_t {
     whole,       ///< every rank has all of it
-    split,       ///< cut along a dimension into equal parts; part i is on rank i
+    split,       ///< cut along a dimension into equal parts; rank r has part r / copies
     partial_sum  ///< every rank has one term of its full shape; the tensor is their sum
   };
 
   Kind kind = Kind::whole;
   std::string dimension{};  ///< of a split
-  std::int64_t parts = 1;   ///< of a split; fewer than ranks if a part is on several of them
+  std::int64_t parts = 1;   ///< of a split
+  std::int64_t copies = 1;  ///< of each part, on as many ranks
 
   friend bool operator==(const TensorPlacement&, const TensorPlacement&) = default;
 };
 
 TensorPlacement whole();
-TensorPlacement split(std::string dimension, std::int64_t parts);
+TensorPlacement split(std::string dimension, std::int64_t parts, std::int64_t copies = 1);
 TensorPlacement partial_sum();
 
 /// How the gradient of a tensor comes out of the backward of an operation that takes the tensor so,
@@ -55,12 +57,15 @@ struct Tensor {
   std::string role{};  ///< "input of Linear1"
   std::vector<Dimension> dimensions{};
   TensorPlacement placement{};
+  /// If it is not of the layer's type: 8 for indices of words, 4 for a loss in fp32.
+  std::optional<std::int64_t> element_bytes{};
 };
 
 /// Requires that the parts of a split divide its dimension.
 std::vector<std::int64_t> shape_on_rank(const Tensor& tensor);
 Int128 elements(const Tensor& tensor);
 Int128 elements_on_rank(const Tensor& tensor);
+Int128 bytes_on_rank(const Tensor& tensor, ElementType type);
 
 enum class Collective : std::uint8_t { none, all_reduce, all_gather, reduce_scatter, all_to_all };
 

@@ -27,9 +27,8 @@ LayerBlock embedding_block(const LayerSizes& sizes) {
   const ShardedLinear table{"Embedding", "E", WeightSplit::row, vocabulary(sizes), of.d, sizes.tp};
   const TensorWay out{
       "X", "X", {of.B, of.S, of.d}, output_of(table), between_blocks(of.between_blocks())};
-  builder.add({"tokens", "input of Embedding", {of.B, of.S}, whole()});
-  builder.add_operation("Embedding", "",
-                        "dL/dX is whole on every rank, and a rank adds up the rows of its words");
+  builder.add({"tokens", "input of Embedding", {of.B, of.S}, whole(), 8});
+  builder.add_operation("Embedding", "", "dL/dX is whole; a rank adds up the rows of its words");
   builder.add({"E", "weight of Embedding", {table.in, table.out}, split("V", sizes.tp)});
   builder.add_forward(out);
   builder.add_backward(out);
@@ -55,8 +54,8 @@ LayerBlock loss_block(const LayerSizes& sizes) {
       over_vocabulary("max of logits", "the greatest over V, so that exp cannot overflow", sizes));
   builder.add(over_vocabulary("logit of target", "one rank has it, the others add 0", sizes));
   builder.add(
-      over_vocabulary("sum of exp", "a sum over V, each rank has the terms of its slice", sizes));
-  builder.add({"loss", "output of CrossEntropy", {of.B, of.S}, whole()});
+      over_vocabulary("sum of exp", "sum over V, a rank has its slice of the terms", sizes));
+  builder.add({"loss", "output of CrossEntropy, in fp32", {of.B, of.S}, whole(), 4});
   builder.add({"dL/dlogits", "gradient of output of Logits", by_word, split("V", sizes.tp)});
   builder.add_weight_gradient(logits);
   builder.add_backward(in);

@@ -55,8 +55,8 @@ std::string placement_json(const TensorPlacement& placement) {
     case TensorPlacement::Kind::split:
       break;
   }
-  return fmt::format("\"placement\": \"split\", \"along\": {}, \"parts\": {}",
-                     json_string(placement.dimension), placement.parts);
+  return fmt::format("\"placement\": \"split\", \"along\": {}, \"parts\": {}, \"copies\": {}",
+                     json_string(placement.dimension), placement.parts, placement.copies);
 }
 
 std::string tensor_json(const Tensor& tensor, ElementType type) {
@@ -68,7 +68,7 @@ std::string tensor_json(const Tensor& tensor, ElementType type) {
       array_json(tensor.dimensions, [](const Dimension& of) { return json_string(of.name); }),
       array_json(tensor.dimensions, [](const Dimension& of) { return std::to_string(of.size); }),
       placement_json(tensor.placement), array_json(shape_on_rank(tensor), number),
-      format_int128(elements_on_rank(tensor) * element_bytes(type)));
+      format_int128(bytes_on_rank(tensor, type)));
 }
 
 std::string communication_json(const LayerCommunication& given) {

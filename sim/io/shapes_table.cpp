@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <vector>
 
 #include "sim/io/shapes_report.hpp"
 #include "sim/io/text_table.hpp"
@@ -45,7 +47,7 @@ std::string sizes_text(const std::vector<Dimension>& dimensions) {
   return shape_text(shape);
 }
 
-std::string placement_text(const TensorPlacement& placement, std::int64_t ranks) {
+std::string placement_text(const TensorPlacement& placement) {
   switch (placement.kind) {
     case TensorPlacement::Kind::whole:
       return "whole";
@@ -56,8 +58,8 @@ std::string placement_text(const TensorPlacement& placement, std::int64_t ranks)
   }
   if (placement.parts == 1) return "whole";
   std::string text = fmt::format("split along {}", placement.dimension);
-  if (placement.parts < ranks) {
-    text += fmt::format(", each part on {} ranks", ranks / placement.parts);
+  if (placement.copies > 1) {
+    text += fmt::format(", each part on {} ranks", placement.copies);
   }
   return text;
 }
@@ -80,26 +82,21 @@ std::string heading(const LayerSizes& sizes) {
     add("ep", sizes.ep.value_or(1));
   }
   text += fmt::format("  {}\n", name(sizes.type));
+  if (sizes.heads) text += "a heads of h columns, g of keys and values\n";
+  if (sizes.experts) text += "n: the tokens of all ep ranks, once for each of their k experts\n";
   if (sizes.sequence_parallel) {
     text += "sequence parallel: between blocks a rank has its slice of the positions S\n";
   }
   return text;
 }
 
-std::string tensors_text(const LayerBlock& block, const LayerSizes& sizes) {
-  TextTable table("llrrrl");
-  table.add({"  tensor", "", "whole tensor", "on each rank", "bytes there", "placement"});
-  std::size_t widest = 0;
+std::string tensors_text(const LayerBlock& block, ElementType type) {
+  TextTable table("lllrrrl");
+  table.add({"  tensor", "", "dimensions", "whole", "on each rank", "bytes there", "placement"});
   for (const Tensor& tensor : block.tensors) {
-    widest = std::max(widest, names_text(tensor.dimensions).size());
-  }
-  for (const Tensor& tensor : block.tensors) {
-    table.add({"  " + tensor.name, tensor.role,
-               fmt::format("{:<{}} {}", names_text(tensor.dimensions), widest,
-                           sizes_text(tensor.dimensions)),
-               shape_text(shape_on_rank(tensor)),
-               readable_bytes({elements_on_rank(tensor) * element_bytes(sizes.type), 1}),
-               placement_text(tensor.placement, sizes.tp)});
+    table.add({"  " + tensor.name, tensor.role, names_text(tensor.dimensions),
+               sizes_text(tensor.dimensions), shape_text(shape_on_rank(tensor)),
+               readable_bytes({bytes_on_rank(tensor, type), 1}), placement_text(tensor.placement)});
   }
   return table.text(0);
 }
@@ -130,9 +127,9 @@ Ratio wire_of(std::span<const LayerBlock> blocks, PassDirection direction) {
   return total;
 }
 
-std::string block_text(const LayerBlock& block, const LayerSizes& sizes) {
+std::string block_text(const LayerBlock& block, ElementType type) {
   return fmt::format("\n{}\n{}\n{}\n  wire per rank and microbatch: {}\n", block.name,
-                     tensors_text(block, sizes), communication_text(block),
+                     tensors_text(block, type), communication_text(block),
                      wire_text(wire_bytes(block, PassDirection::forward),
                                wire_bytes(block, PassDirection::backward)));
 }
@@ -153,8 +150,8 @@ std::string comparison_text(std::span<const LayerBlock> blocks) {
     return sum(wire_bytes(block, PassDirection::forward),
                wire_bytes(block, PassDirection::backward));
   };
-  TextTable table("llrrl");
-  table.add({"  FFN", "forward", "wire per rank", "times", "backward"});
+  TextTable table("lllrr");
+  table.add({"  FFN", "forward", "backward", "wire per rank", "times the first"});
   const LayerBlock& first = blocks.front();
   for (const LayerBlock& block : blocks) {
     const Ratio least = wire(first);
@@ -162,8 +159,9 @@ std::string comparison_text(std::span<const LayerBlock> blocks) {
                             ? Ratio{1, 1}
                             : product(wire(block), {least.denominator, least.numerator});
     table.add({"  " + block.name.substr(block.name.find(' ') + 1),
-               collectives_text(block, PassDirection::forward), readable_bytes(wire(block)),
-               format_ratio(times, 6), collectives_text(block, PassDirection::backward)});
+               collectives_text(block, PassDirection::forward),
+               collectives_text(block, PassDirection::backward), readable_bytes(wire(block)),
+               format_ratio(times, 6)});
   }
   return table.text(0);
 }
@@ -172,16 +170,20 @@ std::string comparison_text(std::span<const LayerBlock> blocks) {
 
 std::string shapes_table(const ShapesConfig& config, std::span<const LayerBlock> blocks) {
   std::string text = heading(config.sizes);
-  for (const LayerBlock& block : blocks) text += block_text(block, config.sizes);
+  for (const LayerBlock& block : blocks) text += block_text(block, config.sizes.type);
   std::vector<LayerBlock> ffn;
-  for (const LayerBlock& block : blocks) {
-    if (block.name.starts_with("FFN")) ffn.push_back(block);
+  std::copy_if(blocks.begin(), blocks.end(), std::back_inserter(ffn),
+               [](const LayerBlock& block) { return block.name.starts_with("FFN"); });
+  if (ffn.size() > 1) {
+    text += "\n" + comparison_text(ffn);
+  } else if (blocks.size() > 1) {
+    text += fmt::format("\nall blocks, wire per rank and microbatch: {}\n",
+                        wire_text(wire_of(blocks, PassDirection::forward),
+                                  wire_of(blocks, PassDirection::backward)));
   }
-  if (ffn.size() > 1) return text + "\n" + comparison_text(ffn);
-  if (blocks.size() == 1) return text;
-  return text + fmt::format("\nall blocks, wire per rank and microbatch: {}\n",
-                            wire_text(wire_of(blocks, PassDirection::forward),
-                                      wire_of(blocks, PassDirection::backward)));
+  return text +
+         "\nwire: what a rank sends; 2(P-1)/P of the bytes in a ring all-reduce over P ranks, "
+         "(P-1)/P in the others\n";
 }
 
 }  // namespace pipesim
