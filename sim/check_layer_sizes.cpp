@@ -29,12 +29,17 @@ class SizeFaults {
     add(size.key,
         fmt::format("needs {} divisible by {}: {} % {} = {}", size.key, by.key, size.size, by.size,
                     remainder),
-        fmt::format("{}; the next multiple is {}{}", why,
-                    below > 0 ? fmt::format("{} or ", below) : "", below + by.size),
+        fmt::format("{}, such as {}{}", why, below > 0 ? fmt::format("{} or ", below) : "",
+                    below + by.size),
         std::to_string(size.size));
   }
 
   void add(std::string_view key, std::string what, std::string allowed, std::string value = "") {
+    const std::string pointer = fmt::format("/{}", key);
+    const bool is_known = std::any_of(faults_.begin(), faults_.end(), [&](const Fault& fault) {
+      return fault.pointer == pointer && fault.what == what;
+    });
+    if (is_known) return;  // of another pairing
     faults_.push_back({.pointer = pointer,
                        .value = std::move(value),
                        .what = std::move(what),
@@ -133,7 +138,7 @@ void check(const LayerSizes& sizes, std::span<const Pairing> pairings) {
   }
   if (sizes.vocab) {
     faults.require_divisible({"vocab", *sizes.vocab}, tp,
-                             "a rank has its slice of the vocabulary; pad it");
+                             "a rank has its slice of the vocabulary: pad it");
   }
   check_heads(sizes, faults);
   check_experts(sizes, faults);
