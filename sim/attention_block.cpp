@@ -34,11 +34,11 @@ void add_keys_and_values(LayerBlockBuilder& builder, const LayerSizes& sizes, co
   const LayerDimensions of(sizes);
   const TensorPlacement placement = heads.placement_of_keys();
   for (const std::string which : {"k", "v"}) {
-    builder.add({"W" + which, "weight of QKV", {of.d, heads.keys()}, placement});
+    builder.add({"W" + which, "weight of QKV", {of.hidden, heads.keys()}, placement});
   }
-  builder.add({"Q", "output of QKV", {of.B, of.S, heads.queries()}, split("a*h", sizes.tp)});
+  builder.add({"Q", "output of QKV", {of.batch, of.seq, heads.queries()}, split("a*h", sizes.tp)});
   for (const std::string which : {"K", "V"}) {
-    builder.add({which, "output of QKV", {of.B, of.S, heads.keys()}, placement});
+    builder.add({which, "output of QKV", {of.batch, of.seq, heads.keys()}, placement});
   }
   if (heads.kv_copies == 1) return;
   LayerCommunication added =
@@ -58,12 +58,14 @@ LayerBlock attention_block(const LayerSizes& sizes) {
   const LayerDimensions of(sizes);
   const Heads heads(sizes);
   LayerBlockBuilder builder("attention", sizes.type, sizes.tp);
-  const ShardedLinear queries{"QKV", "Wq", WeightSplit::column, of.d, heads.queries(), sizes.tp};
-  const ShardedLinear projection{"Linear", "Wo", WeightSplit::row, heads.queries(), of.d, sizes.tp};
+  const ShardedLinear queries{"QKV",           "Wq",    WeightSplit::column, of.hidden,
+                              heads.queries(), sizes.tp};
+  const ShardedLinear projection{"Linear",        "Wo",      WeightSplit::row,
+                                 heads.queries(), of.hidden, sizes.tp};
   const TensorEnd outside = between_blocks(of.between_blocks());
-  const TensorWay in{"X", "X", {of.B, of.S, of.d}, outside, input_of(queries)};
-  const TensorWay out{"O", "O", {of.B, of.S, of.d}, output_of(projection), outside};
-  const std::vector<Dimension> contexts = {of.B, of.S, heads.queries()};
+  const TensorWay in{"X", "X", {of.batch, of.seq, of.hidden}, outside, input_of(queries)};
+  const TensorWay out{"O", "O", {of.batch, of.seq, of.hidden}, output_of(projection), outside};
+  const std::vector<Dimension> contexts = {of.batch, of.seq, heads.queries()};
   add_layer_norm(builder, sizes);
   builder.add_forward(in);
   builder.add_operation(queries, "X", "Q, K and V");
@@ -71,7 +73,7 @@ LayerBlock attention_block(const LayerSizes& sizes) {
   builder.add_operation("softmax(QK)V", "a head needs no other head", "a head needs no other head");
   builder.add({"scores",
                "in softmax(QK)V",
-               {of.B, {"a", heads.heads}, of.S, {"S'", sizes.seq}},
+               {of.batch, {"a", heads.heads}, of.seq, {"S'", sizes.seq}},
                split("a", sizes.tp)});
   builder.add({"C", "input of Linear", contexts, split("a*h", sizes.tp)});
   builder.add_operation(projection, "C", "O");
@@ -83,7 +85,7 @@ LayerBlock attention_block(const LayerSizes& sizes) {
   for (const std::string which : {"k", "v"}) {
     builder.add({"dL/dW" + which,
                  "gradient of W" + which + (heads.kv_copies > 1 ? ", summed once per step" : ""),
-                 {of.d, heads.keys()},
+                 {of.hidden, heads.keys()},
                  heads.placement_of_keys()});
   }
   builder.add_backward(in);

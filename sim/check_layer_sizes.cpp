@@ -108,8 +108,9 @@ void check_experts(const LayerSizes& sizes, SizeFaults& faults) {
   }
   const NamedSize experts{"experts", *sizes.experts};
   faults.require_divisible(experts, {"ep", sizes.ep.value_or(1)}, "an expert is on one rank");
-  if (sizes.top_k.value_or(1) > experts.size) {
-    faults.add("top_k", fmt::format("{} of {} experts", *sizes.top_k, experts.size),
+  const std::int64_t top_k = sizes.top_k.value_or(1);
+  if (top_k > experts.size) {
+    faults.add("top_k", fmt::format("{} of {} experts", top_k, experts.size),
                fmt::format("at most {}", experts.size));
   }
   const Int128 rows =

@@ -3,10 +3,10 @@
 namespace pipesim {
 
 LayerDimensions::LayerDimensions(const LayerSizes& sizes)
-    : B{"B", sizes.batch},
-      S{"S", sizes.seq},
-      d{"d", sizes.hidden},
-      f{"f", sizes.inner()},
+    : batch{"B", sizes.batch},
+      seq{"S", sizes.seq},
+      hidden{"d", sizes.hidden},
+      ffn{"f", sizes.inner()},
       between_blocks_(sizes.sequence_parallel && sizes.tp > 1 ? split("S", sizes.tp) : whole()) {}
 
 LayerCommunication sum_over_positions(std::string operation, std::string tensor, Int128 elements,
@@ -23,7 +23,7 @@ void add_layer_norm(LayerBlockBuilder& builder, const LayerSizes& sizes) {
   const LayerDimensions of(sizes);
   builder.add_operation("LayerNorm", "each position is normalised by itself",
                         "every rank has every position and computes the same gradients");
-  builder.add({"gamma,beta", "weights of LayerNorm", {{"2", 2}, of.d}, whole()});
+  builder.add({"gamma,beta", "weights of LayerNorm", {{"2", 2}, of.hidden}, whole()});
   if (!sizes.sequence_parallel) return;
   builder.add(sum_over_positions("LayerNorm", "dL/dgamma,beta", Int128{2} * sizes.hidden, sizes));
 }

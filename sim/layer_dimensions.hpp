@@ -12,10 +12,10 @@ struct LayerDimensions {
   /// How activations lie between blocks.
   TensorPlacement between_blocks() const { return between_blocks_; }
 
-  Dimension B;
-  Dimension S;
-  Dimension d;
-  Dimension f;
+  Dimension batch;   ///< B
+  Dimension seq;     ///< S
+  Dimension hidden;  ///< d
+  Dimension ffn;     ///< f
 
  private:
   TensorPlacement between_blocks_;

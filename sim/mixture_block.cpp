@@ -30,9 +30,9 @@ void add_router(LayerBlockBuilder& builder, const LayerSizes& sizes) {
   const Dimension experts{"E", sizes.experts.value_or(1)};
   builder.add_operation("Router", "each token is scored by itself, by weights whole on every rank",
                         "its weights are whole on every rank, like those of a LayerNorm");
-  builder.add({"X", "input of Router", {of.B, of.S, of.d}, of.between_blocks()});
-  builder.add({"Wr", "weight of Router", {of.d, experts}, whole()});
-  builder.add({"scores", "output of Router", {of.B, of.S, experts}, of.between_blocks()});
+  builder.add({"X", "input of Router", {of.batch, of.seq, of.hidden}, of.between_blocks()});
+  builder.add({"Wr", "weight of Router", {of.hidden, experts}, whole()});
+  builder.add({"scores", "output of Router", {of.batch, of.seq, experts}, of.between_blocks()});
   if (!sizes.sequence_parallel || sizes.tp == 1) return;
   builder.add(sum_over_positions("Router", "dL/dWr", Int128{sizes.hidden} * experts.size, sizes));
 }
@@ -67,17 +67,17 @@ LayerBlock mixture_block(const LayerSizes& sizes) {
   if (sizes.heads) add_layer_norm(builder, sizes);
   add_router(builder, sizes);
   builder.add_operation("Dispatch", "", "");
-  builder.add({"D", "input of Dispatch, by token", {rows, of.d}, by_token});
-  builder.add({"D", "input of Linear1, by expert", {rows, of.d}, by_token});
+  builder.add({"D", "input of Dispatch, by token", {rows, of.hidden}, by_token});
+  builder.add({"D", "input of Linear1, by expert", {rows, of.hidden}, by_token});
   builder.add_operation("Linear1", own, own);
-  builder.add({"W1", "weight of Linear1", {experts, of.d, of.f}, by_expert});
-  builder.add({"Y", "output of Linear1", {rows, of.f}, by_token});
+  builder.add({"W1", "weight of Linear1", {experts, of.hidden, of.ffn}, by_expert});
+  builder.add({"Y", "output of Linear1", {rows, of.ffn}, by_token});
   builder.add_operation("Linear2", own, own);
-  builder.add({"W2", "weight of Linear2", {experts, of.f, of.d}, by_expert});
-  builder.add({"R", "output of Linear2, by expert", {rows, of.d}, by_token});
+  builder.add({"W2", "weight of Linear2", {experts, of.ffn, of.hidden}, by_expert});
+  builder.add({"R", "output of Linear2, by expert", {rows, of.hidden}, by_token});
   builder.add_operation("Combine", "", "");
-  builder.add({"R", "input of Combine, by token", {rows, of.d}, by_token});
-  builder.add({"Z", "output of Combine", {of.B, of.S, of.d}, of.between_blocks()});
+  builder.add({"R", "input of Combine, by token", {rows, of.hidden}, by_token});
+  builder.add({"Z", "output of Combine", {of.batch, of.seq, of.hidden}, of.between_blocks()});
   add_exchanges(builder, sizes);
   return builder.build();
 }

@@ -16,12 +16,13 @@ std::string name(const Pairing& pairing) {
 LayerBlock ffn_block(const LayerSizes& sizes, const Pairing& pairing) {
   const LayerDimensions of(sizes);
   LayerBlockBuilder builder("FFN " + name(pairing), sizes.type, sizes.tp);
-  const ShardedLinear first{"Linear1", "W1", pairing.first, of.d, of.f, sizes.tp};
-  const ShardedLinear second{"Linear2", "W2", pairing.second, of.f, of.d, sizes.tp};
+  const ShardedLinear first{"Linear1", "W1", pairing.first, of.hidden, of.ffn, sizes.tp};
+  const ShardedLinear second{"Linear2", "W2", pairing.second, of.ffn, of.hidden, sizes.tp};
   const TensorEnd outside = between_blocks(of.between_blocks());
-  const TensorWay in{"X", "X", {of.B, of.S, of.d}, outside, input_of(first)};
-  const TensorWay middle{"Y", "A", {of.B, of.S, of.f}, output_of(first), input_of(second), "GeLU"};
-  const TensorWay out{"Z", "Z", {of.B, of.S, of.d}, output_of(second), outside};
+  const TensorWay in{"X", "X", {of.batch, of.seq, of.hidden}, outside, input_of(first)};
+  const TensorWay middle{"Y",   "A", {of.batch, of.seq, of.ffn}, output_of(first), input_of(second),
+                         "GeLU"};
+  const TensorWay out{"Z", "Z", {of.batch, of.seq, of.hidden}, output_of(second), outside};
   if (sizes.heads) add_layer_norm(builder, sizes);
   builder.add_forward(in);
   builder.add_operation(first, "X", "Y");

@@ -64,6 +64,7 @@ class ShapesReader {
     const auto value = values_.find(root, "dtype");
     if (!value) return;
     std::vector<std::string> names;
+    names.reserve(kTypes.size());
     for (const ElementType type : kTypes) names.emplace_back(name(type));
     if (const auto chosen = values_.choice(*value, names, alternatives(names))) {
       config_.sizes.type = kTypes[*chosen];
@@ -79,6 +80,7 @@ class ShapesReader {
       return;
     }
     std::vector<std::string> names;
+    names.reserve(kPairings.size() + 1);
     for (const Pairing& pairing : kPairings) names.push_back(name(pairing));
     names.emplace_back("all");
     const auto chosen = values_.choice(*value, names, alternatives(names));

@@ -43,6 +43,7 @@ std::string names_text(const std::vector<Dimension>& dimensions) {
 
 std::string sizes_text(const std::vector<Dimension>& dimensions) {
   std::vector<std::int64_t> shape;
+  shape.reserve(dimensions.size());
   for (const Dimension& dimension : dimensions) shape.push_back(dimension.size);
   return shape_text(shape);
 }
