@@ -290,7 +290,7 @@ inline Moved moved(const Ranks& ranks, Collective collective, std::size_t from, 
 /// Whether every rank sent what the communication says.
 inline bool sent_as(const Moved& moved, const LayerCommunication& given, ElementType type) {
   for (const std::size_t sent : moved.sent) {
-    const Ratio bytes{static_cast<std::int64_t>(sent) * element_bytes(type), 1};
+    const Ratio bytes{Int128{sent} * element_bytes(type), 1};
     if (bytes != given.wire_bytes) return false;
   }
   return true;

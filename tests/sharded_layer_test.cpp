@@ -287,7 +287,7 @@ TEST_SUITE("unit") {
     for (const LayerCommunication& given : block.communications) {
       if (given.collective == Collective::none) continue;
       CHECK(given.collective == Collective::all_to_all);
-      CHECK(given.wire_bytes == Ratio{elements * 4, 1});
+      CHECK(given.wire_bytes == Ratio{Int128{elements} * 4, 1});
       ++exchanges;
     }
     CHECK(exchanges == 4);

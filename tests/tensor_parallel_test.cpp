@@ -125,7 +125,7 @@ TEST_SUITE("unit") {
         const std::vector<std::int64_t> times = {4, 11, 11, 18};
         for (std::size_t i = 0; i < kPairings.size(); ++i) {
           const std::int64_t bytes = times[i] * 1048576 * element_bytes(type);
-          CHECK(wire_of(ffn_block(sizes, kPairings[i])) == Ratio{bytes * (tp - 1), tp});
+          CHECK(wire_of(ffn_block(sizes, kPairings[i])) == Ratio{Int128{bytes} * (tp - 1), tp});
         }
       }
     }
@@ -238,7 +238,7 @@ TEST_SUITE("unit") {
                 "keys and values, such as 4 or 8"});
     CHECK(faults_of(with([](LayerSizes& of) {
             of.tp = 8;
-            of.hidden = 48 * 8;
+            of.hidden = 384;
             of.heads = 24;
             of.kv_heads = 3;
           })) == Lines{"/kv_heads: needs tp divisible by kv_heads: 8 % 3 = 2; with fewer of them "
