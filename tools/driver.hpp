@@ -53,6 +53,8 @@ int verify(const Request& request, const Registry& registry);
 int export_program(const Request& request, const Registry& registry);
 /// Writes a config with the medians of measured times and their spread as jitter.
 int import_times(const Request& request, const Registry& registry);
+/// Prints shapes and communication of a transformer layer whose weights are split over ranks.
+int shapes(const Request& request);
 /// Prints the schedules; `format` is table or json.
 int list(const Registry& registry, OutputFormat format);
 

@@ -62,6 +62,28 @@ constexpr RangeOption kRangeOptions[] = {
     {"--backward-weight-range", OpKind::backward_weight, "of a weight gradient's"},
 };
 
+/// The options of pipesim shapes.
+constexpr ConfigOption kShapesOptions[] = {
+    {"--batch", "B", "batch", OverrideKind::json_or_text, "sequences of a microbatch"},
+    {"--seq", "S", "seq", OverrideKind::json_or_text, "positions of a sequence"},
+    {"--hidden", "D", "hidden", OverrideKind::json_or_text, "size of a position's activation"},
+    {"--tp", "RANKS", "tp", OverrideKind::json_or_text, "tensor-parallel ranks"},
+    {"--dtype", "TYPE", "dtype", OverrideKind::text, "fp32 (default), bf16 or fp8"},
+    {"--pairing", "PAIRING", "pairing", OverrideKind::text,
+     "how the two weights of the FFN are split: column/row (default), row/row, column/column, "
+     "row/column or all"},
+    {"--ffn", "F", "ffn", OverrideKind::json_or_text,
+     "inner size of the FFN; 4 * hidden if absent"},
+    {"--heads", "HEADS", "heads", OverrideKind::json_or_text, "adds an attention block"},
+    {"--kv-heads", "HEADS", "kv_heads", OverrideKind::json_or_text,
+     "heads of keys and values (GQA); as many as heads if absent"},
+    {"--vocab", "V", "vocab", OverrideKind::json_or_text, "adds embedding and loss"},
+    {"--experts", "EXPERTS", "experts", OverrideKind::json_or_text,
+     "a mixture of experts instead of the FFN"},
+    {"--top-k", "K", "top_k", OverrideKind::json_or_text, "experts of a token; 1 if absent"},
+    {"--ep", "RANKS", "ep", OverrideKind::json_or_text, "expert-parallel ranks; 1 if absent"},
+};
+
 /// The options of the command line and what they collect. The commands take them all, by falling
 /// through to the options of pipesim itself.
 class CommandLine {
@@ -71,7 +93,7 @@ class CommandLine {
     app_.require_subcommand(0, 1);
     app_.add_option("--config", request_.config_file, "the run as JSON; - is standard input")
         ->type_name("FILE");
-    for (const ConfigOption& option : kConfigOptions) add_override(option);
+    for (const ConfigOption& option : kConfigOptions) add_override(app_, option);
     app_.add_option_function<std::string>(
             "--set", [this](const std::string& given) { add_set(given); },
             "set any config key: memory.limit=4, schedule.flush_every=2")
@@ -102,6 +124,18 @@ class CommandLine {
     export_->add_flag("--with-comms", request_.with_comms,
                       "its format compute_comms, with communication; absent: compute_only");
     add_import();
+    shapes_ = add_command("shapes", "print shapes and communication of a layer split over ranks");
+    shapes_->footer("From pipesim itself it takes --config, --set and --format.");
+    for (const ConfigOption& option : kShapesOptions) add_override(*shapes_, option);
+    shapes_->add_flag_callback(
+        "--sequence-parallel",
+        [this] {
+          request_.overrides.push_back({.option = "--sequence-parallel",
+                                        .path = "sequence_parallel",
+                                        .value = "true",
+                                        .kind = OverrideKind::json_or_text});
+        },
+        "activations between blocks split along the positions");
     list_ = add_command("list", "print the schedules with their sources and parameters");
   }
 
@@ -116,6 +150,7 @@ class CommandLine {
                         .what = "a command has no event log",
                         .allowed = "--events without a command"});
     };
+    if (shapes_->parsed()) return shapes(shapes_request());
     if (compare_->parsed()) return compare(request_, registry);
     if (explain_->parsed()) return explain(request_, registry);
     if (check_->parsed()) return check(request_, registry);
@@ -185,17 +220,17 @@ class CommandLine {
   }
 
   // Options are applied in command-line order, so each adds its override when it is parsed.
-  void add_override(const ConfigOption& option) {
-    app_.add_option_function<std::string>(
-            option.name,
-            [this, option](const std::string& given) {
-              const bool is_text = option.kind == OverrideKind::text;
-              request_.overrides.push_back({.option = option.name,
-                                            .path = option.path,
-                                            .value = is_text ? given : list_to_json(given),
-                                            .kind = option.kind});
-            },
-            option.help)
+  void add_override(CLI::App& app, const ConfigOption& option) {
+    app.add_option_function<std::string>(
+           option.name,
+           [this, option](const std::string& given) {
+             const bool is_text = option.kind == OverrideKind::text;
+             request_.overrides.push_back({.option = option.name,
+                                           .path = option.path,
+                                           .value = is_text ? given : list_to_json(given),
+                                           .kind = option.kind});
+           },
+           option.help)
         ->type_name(option.type)
         ->allow_extra_args(false)
         ->trigger_on_parse();
@@ -215,6 +250,16 @@ class CommandLine {
                                   .path = path,
                                   .value = given.substr(equals + 1),
                                   .kind = OverrideKind::json_or_text});
+  }
+
+  /// What is no key of a config cannot be asked of shapes.
+  const Request& shapes_request() const {
+    if (request_.no_header || request_.formula) {
+      throw Error(Fault{.place = "command line: shapes",
+                        .what = "shapes has no CSV and no formula",
+                        .allowed = "without --no-header and --formula"});
+    }
+    return request_;
   }
 
   /// The only thing that can be asked of a list.
@@ -240,6 +285,9 @@ class CommandLine {
     std::vector<std::string> names;
     for (const CLI::Option* option : app_.get_options()) names.push_back(option->get_name());
     for (const CLI::App* command : app_.get_subcommands({})) names.push_back(command->get_name());
+    for (const CLI::App* command : app_.get_subcommands()) {
+      for (const CLI::Option* option : command->get_options()) names.push_back(option->get_name());
+    }
     return names;
   }
 
@@ -251,6 +299,7 @@ class CommandLine {
   CLI::App* verify_ = nullptr;
   CLI::App* export_ = nullptr;
   CLI::App* import_ = nullptr;
+  CLI::App* shapes_ = nullptr;
   CLI::App* list_ = nullptr;
   Request request_;
   std::string errors_ = "text";

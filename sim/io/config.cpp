@@ -11,27 +11,6 @@
 
 namespace pipesim {
 
-namespace {
-
-/// The document before any override: the file's, or an empty object.
-JsonTree::Id read_document(JsonTree& tree, const std::optional<ConfigText>& file,
-                           JsonFaults& faults) {
-  if (!file) {
-    return tree.add_object(
-        tree.add_text({.name = "command line", .style = JsonPlaceStyle::name_only}));
-  }
-  const auto root = tree.parse({.name = file->name, .text = file->text}, faults);
-  if (tree.kind(root) != JsonKind::object) {
-    faults.add(
-        tree, tree.position(root),
-        {.value = tree.excerpt(root), .what = tree.described(root), .allowed = "a JSON object"});
-    faults.throw_if_any();
-  }
-  return root;
-}
-
-}  // namespace
-
 std::string_view name(OutputFormat format) {
   switch (format) {
     case OutputFormat::table:

@@ -111,6 +111,22 @@ void apply_override(JsonTree& tree, Id root, const Override& given, JsonFaults& 
 
 }  // namespace
 
+JsonTree::Id read_document(JsonTree& tree, const std::optional<ConfigText>& file,
+                           JsonFaults& faults) {
+  if (!file) {
+    return tree.add_object(
+        tree.add_text({.name = "command line", .style = JsonPlaceStyle::name_only}));
+  }
+  const auto root = tree.parse({.name = file->name, .text = file->text}, faults);
+  if (tree.kind(root) != JsonKind::object) {
+    faults.add(
+        tree, tree.position(root),
+        {.value = tree.excerpt(root), .what = tree.described(root), .allowed = "a JSON object"});
+    faults.throw_if_any();
+  }
+  return root;
+}
+
 void normalise_schedule(JsonTree& tree, Id root) {
   const std::optional<Id> schedule = tree.find(root, "schedule");
   if (!schedule || tree.kind(*schedule) != JsonKind::string) return;

@@ -16,8 +16,10 @@ std::string TextTable::text(std::size_t indent) const {
   for (const auto& row : rows_) {
     std::string line(indent, ' ');
     for (std::size_t i = 0; i < row.size(); ++i) {
-      line += i == 0 ? fmt::format("{:<{}}", row[i], width[i])
-                     : fmt::format("  {:>{}}", row[i], width[i]);
+      const bool is_left = i < alignment_.size() && alignment_[i] == 'l';
+      line += fmt::format("{}{}", i == 0 ? "" : "  ",
+                          is_left ? fmt::format("{:<{}}", row[i], width[i])
+                                  : fmt::format("{:>{}}", row[i], width[i]));
     }
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + '\n';

@@ -40,6 +40,15 @@ TEST_SUITE("cli") {
         run_pipesim("compare --config configs/hw5_2.json --set memory.limit=2 --format json").out));
     CHECK(valid_output(run_pipesim("list --format json").out));
     CHECK(valid_output(run_pipesim("--errors json -p 0").err));
+    const std::string layer =
+        run_pipesim(
+            "shapes --batch 8 --seq 128 --hidden 1024 --tp 4 --heads 16 --kv-heads 2 --vocab 50304 "
+            "--experts 8 --top-k 2 --ep 4 --sequence-parallel --format json")
+            .out;
+    CHECK(valid_output(layer));
+    nlohmann::json unknown = nlohmann::json::parse(layer);
+    unknown["blocks"][0]["communication"][0]["collective"] = "broadcast";
+    CHECK_FALSE(valid_output(unknown.dump()));
     nlohmann::json changed = nlohmann::json::parse(result);
     changed.erase("gap");
     CHECK_FALSE(valid_output(changed.dump()));
