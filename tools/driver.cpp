@@ -150,6 +150,9 @@ Report report_on(const Prepared& prepared, const TaskGraph& graph, const Timelin
   report.peak_memory = peak_memory(graph, timeline);
   report.over_limit = find_over_limit(graph, timeline);
   report.traffic = traffic(graph, timeline);
+  if (prepared.config.model) {
+    report.model = model_report(prepared.config, prepared.problem, report.metrics);
+  }
   return report;
 }
 

@@ -2,6 +2,7 @@
 
 #include "sim/io/json_text.hpp"
 #include "sim/io/report.hpp"
+#include "sim/io/report_model.hpp"
 #include "sim/io/report_values.hpp"
 #include "sim/version.hpp"
 
@@ -129,6 +130,7 @@ std::string object(const Report& report) {
   text += fmt::format("  \"idle_causes\": {},\n", all_idle_json(report));
   text += fmt::format("  \"memory\": {},\n", memory_json(report));
   text += fmt::format("  \"steady_state\": {},\n", steady_state_json(report));
+  if (report.model) text += fmt::format("  \"model\": {},\n", model_json(report, *report.model));
   if (report.trials) {
     text += fmt::format("  \"variation\": {},\n", trials_json(report, *report.trials));
   }
