@@ -144,12 +144,15 @@ std::vector<std::int32_t> balanced_layers(std::int64_t layers, const Placement& 
   add(0, times.embedding);
   add(stages - 1, times.head);
   std::vector<std::int32_t> result(stages);
-  // All layers are equal, so the least loaded device takes the next one.
+  // All layers are equal, so the next one goes where the least load comes out. A stage may be on
+  // one device in both flows, which then computes it twice.
   const auto weight = [&](std::size_t stage) {
+    add(stage, times.layer);
     Int128 highest = 0;
     for (const auto& flow : placement.device_of) {
       highest = std::max(highest, load[static_cast<std::size_t>(flow[stage].value)]);
     }
+    add(stage, Ticks{-times.layer.count});
     return std::tuple(highest, result[stage], stage);
   };
   for (std::int64_t i = 0; i < layers; ++i) {

@@ -59,11 +59,11 @@ struct Transformer {
 /// How the ranks beside the pipeline share a stage. tp divides heads, kv_heads, ffn and vocab, with
 /// sequence parallelism seq too; ep divides experts and dp.
 struct ModelParallel {
-  std::int32_t tp = 1;  ///< tensor parallel: ranks that share every layer
-  bool sp = false;      ///< sequence parallel: they share what is between the linears too
-  std::int32_t ep = 1;  ///< expert parallel: replicas that share the experts
-  std::int32_t dp = 1;  ///< replicas of the whole pipeline
-  Decimal tp_overlap;   ///< fraction of the tensor-parallel communication hidden behind computing
+  std::int32_t tp = 1;   ///< tensor parallel: ranks that share every layer
+  bool sp = false;       ///< sequence parallel: they share what is between the linears too
+  std::int32_t ep = 1;   ///< expert parallel: replicas that share the experts
+  std::int32_t dp = 1;   ///< replicas of the whole pipeline
+  Decimal tp_overlap{};  ///< fraction of the tensor-parallel communication hidden behind computing
 
   friend bool operator==(const ModelParallel&, const ModelParallel&) = default;
 };

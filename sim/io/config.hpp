@@ -125,6 +125,9 @@ std::string list_to_json(std::string_view text);
 /// Requires config.model.
 std::vector<std::int32_t> layers_by_stage(const RunConfig& config, const Placement& placement);
 
+/// Bytes of one message: as given, else as the model says; 0 without both.
+std::int64_t message_bytes(const RunConfig& config);
+
 /// The config with what its model says in place: times, messages, links and memory by stage, each
 /// unless it is given; without a model the config itself. Throws Error (bad input).
 RunConfig with_model_costs(const RunConfig& config, const Placement& placement);

@@ -180,6 +180,15 @@ std::vector<std::int32_t> layers_by_stage(const RunConfig& config, const Placeme
                           .head = step_time(model, ModelPart::head)});
 }
 
+std::int64_t message_bytes(const RunConfig& config) {
+  if (config.p2p.bytes > 0 || !config.model) return config.p2p.bytes;
+  const Bytes sent = message(config.model->transformer, config.model->parallel);
+  if (sent.count > std::numeric_limits<std::int64_t>::max()) {
+    fail("/model", "a message is too large", "below 2^63 bytes");
+  }
+  return static_cast<std::int64_t>(sent.count);
+}
+
 RunConfig with_model_costs(const RunConfig& config, const Placement& placement) {
   if (!config.model) return config;
   const ModelConfig& model = *config.model;
@@ -194,13 +203,7 @@ RunConfig with_model_costs(const RunConfig& config, const Placement& placement) 
   const bool can_split = model.transformer.recompute != LayerRecompute::full;
   if (can_split) result.t_w = weight;
   fill_links(model, result.p2p);
-  if (result.p2p.bytes == 0) {
-    const Bytes sent = message(model.transformer, model.parallel);
-    if (sent.count > std::numeric_limits<std::int64_t>::max()) {
-      fail("/model", "a message is too large", "below 2^63 bytes");
-    }
-    result.p2p.bytes = static_cast<std::int64_t>(sent.count);
-  }
+  result.p2p.bytes = message_bytes(config);
   if (model.parallel.dp > 1 && config.iterations.flush && !config.iterations.grad_sync) {
     result.iterations.grad_sync = sums.gradient_sync();
   }

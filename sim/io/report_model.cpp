@@ -74,11 +74,10 @@ ModelReport model_report(const RunConfig& config, const Problem& problem, const 
   const StepFlops flops = microbatch_flops(model.transformer, layers);
   report.model_flops = Flops(product(flops.model.count, microbatches));
   report.hardware_flops = Flops(product(flops.hardware.count, microbatches));
-  // Steps without a flush between them have no end of their own.
-  const Ratio time = {metrics.iteration_time.count, problem.iterations.joined};
+  const Ratio time = {metrics.iteration_time.count, 1};
   constexpr Int128 kTicksPerSecond = 1'000'000'000'000;
-  report.tokens_per_second = ratio_of_products(
-      std::array{report.tokens, kTicksPerSecond, time.denominator}, std::array{time.numerator});
+  report.tokens_per_second =
+      ratio_of_products(std::array{report.tokens, kTicksPerSecond}, std::array{time.numerator});
   const auto used = [&](Flops of_microbatch) {
     return utilisation(of_microbatch, microbatches, time, report.devices, model.hardware.peak);
   };
