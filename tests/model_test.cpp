@@ -316,6 +316,48 @@ TEST_SUITE("unit") {
     CHECK(full.input == none.input + none.forward);  // its all-reduces too
   }
 
+  TEST_CASE("times: embedding and head of a vocabulary that the ranks share") {
+    const Transformer model = gpt(64, 4, 128, 64);
+    Hardware hardware = machine();
+    hardware.memory = {std::int64_t{1} << 62};
+    const auto times = [&](ModelPart part, bool sp) {
+      return pass_times(model, tensor_parallel(2, sp), hardware, part);
+    };
+    const Ticks whole = all_reduce_time(Bytes(8192), 2, hardware.intra);
+    const Ticks half = half_all_reduce_time(Bytes(8192), 2, hardware.intra);
+    CHECK(half * 2 == whole);
+    const Ticks loss = all_reduce_time(Bytes(4 * 64), 2, hardware.intra) * 3;
+    const Ticks logits{2 * 64 * 64 * 128};  // on 2 ranks at 0.5 operations a tick
+    CHECK(times(ModelPart::head, false).forward == logits + loss);
+    CHECK(times(ModelPart::head, false).input == logits + whole);
+    CHECK(times(ModelPart::head, false).weight == logits);
+    CHECK(times(ModelPart::head, true).forward == logits + half + loss);
+    CHECK(times(ModelPart::head, true).input == logits + half);
+    const Ticks mask{1};  // a tick to write it
+    CHECK(times(ModelPart::embedding, false).forward == mask + whole);
+    CHECK(times(ModelPart::embedding, false).input == mask);
+    CHECK(times(ModelPart::embedding, true).forward == mask + half);
+    CHECK(times(ModelPart::embedding, true).input == mask + half);
+    CHECK(times(ModelPart::embedding, true).weight == Ticks{});
+  }
+
+  TEST_CASE("times: tokens go to their experts and back, in both directions") {
+    Transformer model = gpt(64, 4, 128, 64);
+    model.experts = 8;
+    model.experts_per_token = 2;
+    const auto times = [&](std::int32_t ep) {
+      return pass_times(model, {.tp = 2, .ep = ep, .dp = 8}, machine(), ModelPart::layer);
+    };
+    const auto exchange = [&](std::int32_t ep, const Connection& connection) {
+      return all_to_all_time(Bytes(2 * 8192), ep, connection) * 2;
+    };
+    // Fewer experts on a rank are fewer weights to read, here below what computing takes.
+    CHECK(times(4).forward - times(1).forward == exchange(4, machine().intra));
+    CHECK(times(4).input - times(1).input == exchange(4, machine().intra));
+    CHECK(times(8).forward - times(1).forward == exchange(8, machine().inter));  // 16 ranks
+    CHECK(times(4).weight == times(1).weight);
+  }
+
   TEST_CASE("gradients are reduced over the replicas in 4 bytes") {
     const Transformer model = gpt(64, 4, 128, 64);
     const Hardware hardware = machine();

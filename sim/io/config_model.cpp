@@ -242,15 +242,16 @@ class ModelReader {
     hardware.devices_per_node = 8;
     const HardwarePreset* const preset = read_preset(section);
     if (preset != nullptr) hardware = preset->hardware;
-    const bool needs_all = !values_.find(section, "preset");
+    const auto named = values_.find(section, "preset");
+    const bool needs_all = !named;
     if (needs_all) {
       values_.require(section, "peak_flops", kFlopRateAllowed);
       values_.require(section, "memory_bandwidth", kBandwidthAllowed);
     }
     if (const auto value = reader.find("peak_flops")) {
       hardware.peak = values_.flop_rate(*value).value_or(FlopRate{});
-    } else if (preset != nullptr) {
-      take_peak(*values_.find(section, "preset"), *preset);
+    } else if (named && preset != nullptr) {
+      take_peak(*named, *preset);
     }
     values_.require(section, "achievable", kAchievableAllowed);
     reader.fraction("achievable", kAchievableAllowed, false, hardware.achievable);

@@ -76,6 +76,7 @@ class StageSums {
     const Value layer = value(ModelPart::layer);
     const Value head = value(ModelPart::head);
     std::vector<Value> result;
+    result.reserve(layers_.size());
     for (const std::int32_t layers : layers_) result.push_back(layer * layers);
     result.front() += embedding;
     result.back() += head;
@@ -154,6 +155,7 @@ void fill_memory(const StageSums& sums, MemoryConfig& memory) {
 }  // namespace
 
 std::vector<std::int32_t> layers_by_stage(const RunConfig& config, const Placement& placement) {
+  PIPESIM_CHECK(config.model.has_value());
   const ModelConfig& model = *config.model;
   const LayersConfig& layers = model.layers;
   const std::int64_t stages = placement.stages();

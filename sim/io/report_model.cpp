@@ -62,6 +62,7 @@ std::string stage_json(const Report& report, const ModelReport& model, std::size
 }  // namespace
 
 ModelReport model_report(const RunConfig& config, const Problem& problem, const Metrics& metrics) {
+  PIPESIM_CHECK(config.model.has_value());
   const ModelConfig& model = *config.model;
   const ModelParallel& parallel = model.parallel;
   ModelReport report;
@@ -87,6 +88,7 @@ ModelReport model_report(const RunConfig& config, const Problem& problem, const 
 }
 
 std::string model_heading(const RunConfig& config, const ModelReport& model) {
+  PIPESIM_CHECK(config.model.has_value());
   const ModelParallel& parallel = config.model->parallel;
   return fmt::format("{} layers, {} parameters  tp={}{}  dp={}", sum(model.layers),
                      format_int128(model.parameters), parallel.tp, parallel.sp ? " with sp" : "",
@@ -116,7 +118,9 @@ std::string model_stages(const Report& report, const ModelReport& model) {
     table.add(std::move(cells));
     first = next;
   }
-  return table.text(2);
+  const std::int32_t slices = report.problem.slices;
+  if (slices == 1) return table.text(2);
+  return table.text(2) + fmt::format("  times and activations of one of {} slices\n", slices);
 }
 
 std::string model_json(const Report& report, const ModelReport& model) {
