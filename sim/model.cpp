@@ -62,7 +62,7 @@ Flops attention_core(const Transformer& model) {
 Flops linears(const Transformer& model) {
   const Int128 h = model.hidden;
   const Int128 router = model.experts == 1 ? Int128{0} : 2 * h * model.experts;
-  const Int128 feed_forwards = 4 * h * model.ffn * model.experts_per_token;
+  const Int128 feed_forwards = 4 * h * model.ffn * model.top_k;
   return Flops(model.tokens() *
                (2 * h * (2 * h + 2 * Int128{model.kv_hidden()}) + feed_forwards + router));
 }
@@ -92,7 +92,7 @@ SharedBytes layer_activation(const Transformer& model, LayerRecompute recompute)
   const Int128 h = model.hidden;
   const Int128 d = size(model.dtype).count;
   if (recompute == LayerRecompute::full) return {.split = 0, .others = d * tokens * h};
-  const Int128 chosen = model.experts_per_token;
+  const Int128 chosen = model.top_k;
   // Queries, keys, values, what the projection reads; around the activation function.
   Int128 split = d * tokens * (2 * h + 2 * Int128{model.kv_hidden()} + 2 * chosen * model.ffn);
   // Softmax, its dropout's mask and its result.
@@ -109,7 +109,7 @@ SharedBytes layer_activation(const Transformer& model, LayerRecompute recompute)
 /// What the linears read, and the gradients of what they wrote.
 SharedBytes layer_kept_for_weight(const Transformer& model) {
   const Int128 h = model.hidden;
-  const Int128 chosen = model.experts_per_token;
+  const Int128 chosen = model.top_k;
   const Int128 unit = size(model.dtype).count * model.tokens();
   return {.split = unit * (2 * h + 2 * Int128{model.kv_hidden()} + 2 * chosen * model.ffn),
           .others = unit * h * (2 + 2 * chosen)};
@@ -183,7 +183,7 @@ class TensorParallel {
 Ticks expert_exchange(const Transformer& model, const ModelParallel& parallel,
                       const Hardware& hardware) {
   if (parallel.ep == 1) return {};
-  const Bytes sent = message(model, parallel) * model.experts_per_token;
+  const Bytes sent = message(model, parallel) * model.top_k;
   const Connection& connection = hardware.around(std::int64_t{parallel.tp} * parallel.ep);
   return all_to_all_time(sent, parallel.ep, connection) * 2;
 }

@@ -43,9 +43,9 @@ struct Transformer {
   std::int64_t ffn = 0;       ///< width between the two linears of the feed-forward part
   std::int64_t vocab = 0;
   std::int64_t seq = 0;
-  std::int64_t microbatch = 0;         ///< sequences
-  std::int64_t experts = 1;            ///< feed-forward parts of a layer; 1: no mixture
-  std::int64_t experts_per_token = 1;  ///< of them, those that compute a token
+  std::int64_t microbatch = 0;  ///< sequences
+  std::int64_t experts = 1;     ///< feed-forward parts of a layer; 1: no mixture
+  std::int64_t top_k = 1;       ///< of them, those that compute a token
   Dtype dtype = Dtype::bf16;
   LayerRecompute recompute = LayerRecompute::none;
 

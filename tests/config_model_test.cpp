@@ -87,7 +87,7 @@ TEST_SUITE("unit") {
     const ModelConfig all = model_with(
         {R"(model={"layers": "balance", "layer_count": 9, "hidden": 64, "heads": 8, "kv_heads": 4,
              "ffn": 100, "vocab": 128, "seq": 32, "microbatch": 3, "experts": 4,
-             "experts_per_token": 2, "dtype": "fp8", "recompute": "selective"})",
+             "top_k": 2, "dtype": "fp8", "recompute": "selective"})",
          R"(parallel={"tp": 4, "sp": true, "ep": 2, "dp": 6, "tp_overlap": 0.25})",
          R"(hardware={"peak_flops": "1.5PFLOP/s", "achievable": 1, "memory_bandwidth": "1TB/s",
              "intra": {"latency": "1us", "bandwidth": "2GB/s"}, "inter": {"bandwidth": "8Gb/s"},
@@ -100,7 +100,7 @@ TEST_SUITE("unit") {
                                          .seq = 32,
                                          .microbatch = 3,
                                          .experts = 4,
-                                         .experts_per_token = 2,
+                                         .top_k = 2,
                                          .dtype = Dtype::fp8,
                                          .recompute = LayerRecompute::selective});
     CHECK(all.layers.kind == LayersKind::balance);
@@ -158,12 +158,11 @@ TEST_SUITE("unit") {
          "only with a list, a layout or \"balance\""},
         {"model.head=8",
          "model/head: unknown key; known keys: layers, layer_count, hidden, heads, kv_heads, ffn, "
-         "vocab, seq, microbatch, experts, experts_per_token, dtype, recompute "
+         "vocab, seq, microbatch, experts, top_k, dtype, recompute "
          "(did you mean \"heads\"?)"},
         {"model.dtype=bf8", "model/dtype: \"bf8\" is unknown; fp32, bf16, fp16 or fp8"},
         {"model.recompute=true", "model/recompute: true is a boolean; none, selective or full"},
-        {"model.experts_per_token=2",
-         "model/experts_per_token: 2 is too large; an integer from 1 to 1"},
+        {"model.top_k=2", "model/top_k: 2 is too large; an integer from 1 to 1"},
         {"parallel.sp=1", "parallel/sp: 1 is a number; true or false"},
         {"parallel={\"sp\": true}",
          "parallel/sp: sp with tp = 1; a tp above 1, whose ranks share a sequence"},
@@ -417,7 +416,7 @@ TEST_SUITE("unit") {
              {"model.layers=[3, 2, 2, 1]", "model.layer_count=8"},
              {"model.layers=\"Et*3|t*2|t*2|tL\""},
              {"model.layers=balance", "model.layer_count=9"},
-             {"model.experts=4", "model.experts_per_token=2", "parallel.dp=4", "parallel.ep=2",
+             {"model.experts=4", "model.top_k=2", "parallel.dp=4", "parallel.ep=2",
               "parallel.sp=true", "parallel.tp_overlap=0.123456789", "model.dtype=fp16"}}) {
       const RunConfig config = config_with(changes);
       const std::string resolved = resolved_json(config);

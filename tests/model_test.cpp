@@ -228,7 +228,7 @@ TEST_SUITE("unit") {
     const Int128 dense = parameters(model, ModelPart::layer);
     Transformer mixture = model;
     mixture.experts = 8;
-    mixture.experts_per_token = 2;
+    mixture.top_k = 2;
     const Int128 feed_forward = 2 * h * 14336 + 14336 + h;
     CHECK((parameters(mixture, ModelPart::layer) == dense + 7 * feed_forward + 8 * h));
     CHECK((pass_flops(mixture, ModelPart::layer).weight.count -
@@ -344,7 +344,7 @@ TEST_SUITE("unit") {
   TEST_CASE("times: tokens go to their experts and back, in both directions") {
     Transformer model = gpt(64, 4, 128, 64);
     model.experts = 8;
-    model.experts_per_token = 2;
+    model.top_k = 2;
     const auto times = [&](std::int32_t ep) {
       return pass_times(model, {.tp = 2, .ep = ep, .dp = 8}, machine(), ModelPart::layer);
     };

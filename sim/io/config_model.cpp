@@ -11,9 +11,8 @@ namespace pipesim {
 namespace {
 
 const std::vector<std::string> kModelKeys = {
-    "layers",   "layer_count", "hidden",     "heads",   "kv_heads",          "ffn",
-    "vocab",    "seq",         "microbatch", "experts", "experts_per_token", "dtype",
-    "recompute"};
+    "layers", "layer_count", "hidden",  "heads", "kv_heads", "ffn",      "vocab",
+    "seq",    "microbatch",  "experts", "top_k", "dtype",    "recompute"};
 const std::vector<std::string> kParallelKeys = {"tp", "sp", "ep", "dp", "tp_overlap"};
 const std::vector<std::string> kHardwareKeys = {
     "preset", "peak_flops", "achievable", "memory_bandwidth", "intra", "inter", "devices_per_node"};
@@ -131,8 +130,7 @@ class ModelReader {
     model.microbatch = 1;
     reader.integer("microbatch", kSequences, model.microbatch);
     reader.integer("experts", kHeads, model.experts);
-    reader.integer("experts_per_token", {1, std::max<std::int64_t>(1, model.experts)},
-                   model.experts_per_token);
+    reader.integer("top_k", {1, std::max<std::int64_t>(1, model.experts)}, model.top_k);
     model.dtype =
         static_cast<Dtype>(reader.choice("dtype", kDtypes, static_cast<std::size_t>(Dtype::bf16)));
     model.recompute = static_cast<LayerRecompute>(reader.choice("recompute", kRecomputes, 0));

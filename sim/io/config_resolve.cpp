@@ -151,7 +151,7 @@ class SimulatedMembers {
     add(object, "microbatch", model.microbatch);
     if (model.experts > 1) {
       add(object, "experts", model.experts);
-      add(object, "experts_per_token", model.experts_per_token);
+      add(object, "top_k", model.top_k);
     }
     object.add("dtype", quoted(name(model.dtype)));
     object.add("recompute", quoted(name(model.recompute)));
