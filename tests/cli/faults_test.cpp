@@ -65,7 +65,8 @@ TEST_SUITE("cli") {
           "such as \"4ms\"\n"
           "run.json:6:3: /tb: unknown key; known keys: schema_version, p, m, time_unit, schedule, "
           "t_f, "
-          "t_b, t_w, t_fb, t_r, first, last, costs, model, parallel, hardware, placement, p2p, memory, recompute, iterations, "
+          "t_b, t_w, t_fb, t_r, first, last, costs, model, parallel, hardware, placement, p2p, "
+          "memory, recompute, iterations, "
           "variation, output (did you mean \"t_b\"?)\n"
           "run.json:7:15: /schedule: \"1f1c\" is unknown; one of " +
               known_schedules() +
