@@ -120,8 +120,11 @@ std::vector<std::int64_t> most_activations(const Problem& problem,
     least[device] = std::min({least[device], uses[s].forward, uses[s].pending});
     first[device] = std::min(first[device], uses[s].forward);
   }
+  // What recomputes keeps no more than its input, which no budget counts.
+  const bool recomputes = std::find(problem.recompute.begin(), problem.recompute.end(), true) !=
+                          problem.recompute.end();
   for (std::size_t device = 0; device < budgets.size(); ++device) {
-    if (budgets[device] == kNoBudget || least[device] == 0) continue;
+    if (recomputes || budgets[device] == kNoBudget || least[device] == 0) continue;
     all[device] = std::min(all[device], 1 + (budgets[device] - first[device]) / least[device]);
   }
   return all;

@@ -285,10 +285,15 @@ std::string sentence(const MemoryExcess& excess, const Problem& problem, TimeUni
                        stage_is_known ? short_name(*excess.op) : token(*excess.op),
                        format_time(excess.time, unit), name(unit));
   }
-  return fmt::format("device {} holds {} {}, over the limit of {}", excess.device.value,
-                     format_amount(rules, excess.amount), what,
-                     rules.in_bytes ? format_bytes(excess.limit)
-                                    : format_ratio(microbatches(rules, excess.limit)));
+  std::string held = format_amount(rules, excess.amount);
+  std::string limit =
+      rules.in_bytes ? format_bytes(excess.limit) : format_ratio(microbatches(rules, excess.limit));
+  if (held == limit) {  // rounded alike
+    held = fmt::format("{} B", excess.amount);
+    limit = fmt::format("{} B", excess.limit);
+  }
+  return fmt::format("device {} holds {} {}, over the limit of {}", excess.device.value, held, what,
+                     limit);
 }
 
 Ratio microbatches(const Memory& rules, std::int64_t amount) {

@@ -73,7 +73,7 @@ Ticks first_step_span(const Problem& problem, const Timeline& timeline, std::siz
   return end - begin->start;
 }
 
-Ticks iteration_time(const Problem& problem, const Timeline& timeline) {
+std::optional<Ticks> iteration_time(const Problem& problem, const Timeline& timeline) {
   const int last = problem.steps() - 1;
   Ticks end;
   Ticks end_before;
@@ -82,6 +82,7 @@ Ticks iteration_time(const Problem& problem, const Timeline& timeline) {
     if (iteration == last) end = std::max(end, span.end);
     if (iteration == last - 1) end_before = std::max(end_before, span.end);
   }
+  if (end < end_before) return std::nullopt;
   return end - end_before;
 }
 

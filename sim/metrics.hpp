@@ -53,7 +53,8 @@ struct Metrics {
   Ratio gap;                  ///< t_total / lower_bound - 1
   Ratio time_per_microbatch;  ///< t_total / whole microbatches of all steps, in ticks
   /// From the end of the step before the last to the end of the last; of a single step t_total.
-  Ticks iteration_time;
+  /// None where the last step does not end last: an order that runs steps through each other.
+  std::optional<Ticks> iteration_time;
   std::vector<DeviceMetrics> devices;
 
   /// The largest of the devices'.

@@ -16,7 +16,7 @@ namespace {
 
 const std::string kKeys =
     "schema_version, p, m, time_unit, schedule, t_f, t_b, t_w, t_fb, t_r, first, last, costs, "
-    "placement, p2p, memory, recompute, iterations, variation, output";
+    "model, parallel, hardware, placement, p2p, memory, recompute, iterations, variation, output";
 
 struct Case {
   std::string given;

@@ -59,14 +59,15 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("a transfer's time is rounded up to a tick") {
-    CHECK(transfer_time(0, Bandwidth{3}) == Ticks{0});
-    CHECK(transfer_time(1, Bandwidth{8}) == Ticks{1'000'000'000'000});
-    CHECK(transfer_time(1, Bandwidth{3}) == Ticks{2'666'666'666'667});
-    CHECK(transfer_time(16'777'216, Bandwidth{400'000'000'000}) == Ticks{335'544'320});
-    CHECK(transfer_time(std::numeric_limits<std::int64_t>::max(),
+    CHECK(transfer_time(Bytes(0), Bandwidth{3}) == Ticks{0});
+    CHECK(transfer_time(Bytes(1), Bandwidth{8}) == Ticks{1'000'000'000'000});
+    CHECK(transfer_time(Bytes(1), Bandwidth{3}) == Ticks{2'666'666'666'667});
+    CHECK(transfer_time(Bytes(16'777'216), Bandwidth{400'000'000'000}) == Ticks{335'544'320});
+    CHECK(transfer_time(Bytes(std::numeric_limits<std::int64_t>::max()),
                         Bandwidth{std::numeric_limits<std::int64_t>::max()}) ==
           Ticks{8'000'000'000'000});
-    CHECK_THROWS_AS(transfer_time(std::numeric_limits<std::int64_t>::max(), Bandwidth{1}), Error);
+    CHECK_THROWS_AS(transfer_time(Bytes(std::numeric_limits<std::int64_t>::max()), Bandwidth{1}),
+                    Error);
   }
 
   TEST_CASE("decimals") {

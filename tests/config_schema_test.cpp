@@ -206,6 +206,75 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("schema and reader agree on models") {
+    const ConfigSchema schema;
+    const json good = json::parse(
+        R"({"p": 4, "m": 8, "schedule": "1f1b",
+            "model": {"layers": 8, "hidden": 64, "heads": 8, "vocab": 128, "seq": 32},
+            "hardware": {"preset": "a100_80gb", "achievable": 0.5}})");
+    const auto agree = [&](const std::vector<Change>& changes, bool accepted) {
+      for (const Change& change : changes) {
+        json config = good;
+        config[json::json_pointer(change.pointer)] = json::parse(change.value);
+        CAPTURE(config.dump());
+        CHECK(schema.accepts(config) == accepted);
+        CHECK((test::faults_of(config.dump()) == "") == accepted);
+      }
+    };
+    agree({{"/m", "4"},
+           {"/model/layers", "[1, 0, 3]"},
+           {"/model/layers", R"("Et*3|(tt|)*2,tL")"},
+           {"/model/kv_heads", "2"},
+           {"/model/ffn", "100"},
+           {"/model/microbatch", "4"},
+           {"/model/experts", "4"},
+           {"/model/dtype", R"("fp16")"},
+           {"/model/recompute", R"("selective")"},
+           {"/parallel", "{}"},
+           {"/parallel", R"({"tp": 4, "sp": true, "dp": 2, "tp_overlap": 1})"},
+           {"/hardware/peak_flops", R"("1.5 PFLOP/s")"},
+           {"/hardware/intra", R"({"latency": "1us"})"},
+           {"/hardware", R"({"peak_flops": "1TFLOP/s", "achievable": 1, "memory_bandwidth": "1GB/s",
+                             "intra": {"bandwidth": "1GB/s"}, "inter": {"bandwidth": "1GB/s"}})"},
+           {"/memory", R"({"limit": "80GB"})"},
+           {"/t_fb", "1"}},
+          true);
+    agree({{"/t_f", "1"},
+           {"/costs", R"("a")"},
+           {"/first", "{}"},
+           {"/model", "1"},
+           {"/model/layers", "0"},
+           {"/model/layers", R"("balanced")"},
+           {"/model/layers", "[]"},
+           {"/model/layer_count", "0"},
+           {"/model/hidden", "0"},
+           {"/model/heads", "1.5"},
+           {"/model/vocab", "null"},
+           {"/model/dtype", R"("int8")"},
+           {"/model/recompute", "false"},
+           {"/model/depth", "4"},
+           {"/parallel", "4"},
+           {"/parallel/tp", "0"},
+           {"/parallel/tp_overlap", "2"},
+           {"/parallel/pp", "2"},
+           {"/hardware", "{}"},
+           {"/hardware/preset", R"("a100")"},
+           {"/hardware/achievable", "0"},
+           {"/hardware/achievable", "1.5"},
+           {"/hardware/peak_flops", "312"},
+           {"/hardware/peak_flops", R"("312TFLOPS")"},
+           {"/hardware/memory_bandwidth", "5"},
+           {"/hardware/intra/bytes", "5"},
+           {"/hardware/devices_per_node", "0"}},
+          false);
+    for (const char* key : {"model", "hardware"}) {
+      json config = good;
+      config.erase(key);
+      CHECK(!schema.accepts(config));
+      CHECK(test::faults_of(config.dump()) != "");
+    }
+  }
+
   TEST_CASE("the schema describes every key that the reader knows, and no other") {
     const json document = schema_document();
     const auto keys_of = [](const json& object) {
@@ -215,7 +284,12 @@ TEST_SUITE("unit") {
     };
     const auto known_to_reader = [](const std::string& unknown_key) {
       std::string allowed = "none: ";
-      for (const Fault& fault : test::fault_list(changed(unknown_key, 1).dump())) {
+      json config = changed(unknown_key, 1);
+      // Sections that only a model has.
+      if (unknown_key.starts_with("/parallel") || unknown_key.starts_with("/hardware")) {
+        config["model"] = json::object();
+      }
+      for (const Fault& fault : test::fault_list(config.dump())) {
         if (fault.what == "unknown key") allowed = fault.allowed;
       }
       std::vector<std::string> keys;
@@ -232,7 +306,8 @@ TEST_SUITE("unit") {
       return keys;
     };
     CHECK(known_to_reader("/?") == keys_of(document));
-    for (const char* const section : {"memory", "p2p", "iterations", "variation"}) {
+    for (const char* const section :
+         {"memory", "p2p", "iterations", "variation", "model", "parallel", "hardware"}) {
       CAPTURE(section);
       CHECK(known_to_reader(fmt::format("/{}/?", section)) ==
             keys_of(document.at("properties").at(section)));

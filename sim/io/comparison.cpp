@@ -26,13 +26,14 @@ Ratio highest_peak(const Report& report) {
   return report.memory.in_bytes ? Ratio{peak, 1} : microbatches(report.memory, peak);
 }
 
-bool sends_bytes(const Report& report) { return report.config.p2p.bytes > 0; }
+bool sends_bytes(const Report& report) { return message_bytes(report.config) > 0; }
 
 Ratio sent(const Report& report) {
   const Traffic& traffic = report.traffic;
   const std::int64_t slices = report.problem.slices;
   if (!sends_bytes(report)) return {traffic.messages + traffic.copies * slices, slices};
-  const Int128 bytes = Int128{traffic.messages} * share_of_slice(report.config.p2p.bytes, slices);
+  const Int128 bytes =
+      Int128{traffic.messages} * share_of_slice(message_bytes(report.config), slices);
   return {bytes + (report.memory.in_bytes ? traffic.copied : 0), 1};
 }
 

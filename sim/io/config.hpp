@@ -44,14 +44,15 @@ struct RunConfig {
   std::string schedule;
   Parameters parameters;   ///< of the schedule, its placement among them
   std::string order_file;  ///< from which the order among them was read; "": from the config
-  TimeSpec t_f;            ///< no value where costs are given
-  TimeSpec t_b;            ///< no value where costs are given
+  TimeSpec t_f;            ///< no value where costs or a model are given
+  TimeSpec t_b;            ///< no value where costs or a model are given
   std::optional<TimeSpec> t_w{};
   std::optional<TimeSpec> t_fb{};
   std::optional<TimeSpec> t_r{};
   ExtraCosts first{};  ///< on top of stage 0's
   ExtraCosts last{};   ///< on top of stage S-1's
   CostTable costs{};
+  std::optional<ModelConfig> model{};  ///< with what it is split over and runs on
   P2pConfig p2p{};
   std::optional<MemoryLimit> memory_limit{};
   MemoryConfig memory{};
@@ -119,6 +120,17 @@ LoadedConfig read_config(const std::optional<ConfigText>& file, std::span<const 
 /// The comma list of `--t-f 1,2.5,3ms` as a JSON array whose elements are JSON values or strings;
 /// a text that is JSON or has no comma is returned as it is.
 std::string list_to_json(std::string_view text);
+
+/// The layers of a model by stage. Throws Error (bad input) where they do not fit the placement.
+/// Requires config.model.
+std::vector<std::int32_t> layers_by_stage(const RunConfig& config, const Placement& placement);
+
+/// Bytes of one message: as given, else as the model says; 0 without both.
+std::int64_t message_bytes(const RunConfig& config);
+
+/// The config with what its model says in place: times, messages, links and memory by stage, each
+/// unless it is given; without a model the config itself. Throws Error (bad input).
+RunConfig with_model_costs(const RunConfig& config, const Placement& placement);
 
 /// The problem of a run with one stage on each device or another placement: what is given as one
 /// value, or one per device, is split evenly over a device's stages, the remainder to the first

@@ -23,8 +23,13 @@ constexpr IntegerRange kDevicesPerNode = {1, std::numeric_limits<std::int32_t>::
 
 class P2pReader {
  public:
-  P2pReader(const SectionContext& context, const ConfigValue& section, P2pConfig& p2p)
-      : context_(context), values_(context.values), section_(section), p2p_(p2p) {}
+  P2pReader(const SectionContext& context, const ConfigValue& section, bool has_model,
+            P2pConfig& p2p)
+      : context_(context),
+        values_(context.values),
+        section_(section),
+        has_model_(has_model),
+        p2p_(p2p) {}
 
   void read() {
     if (const auto value = find("mode")) {
@@ -142,7 +147,8 @@ class P2pReader {
       values_.add_fault(*value, fmt::format("recv_posting in the mode {}", mode()),
                         "single_stream or rendezvous: elsewhere nothing waits for a receive");
     }
-    if (const auto value = find("bytes"); value && p2p_.bytes > 0 && !any_bandwidth_given()) {
+    if (const auto value = find("bytes");
+        value && p2p_.bytes > 0 && !any_bandwidth_given() && !has_model_) {
       values_.add_fault(*value, "bytes without a bandwidth",
                         "p2p.bandwidth, or that of intra, inter or shared_link");
     }
@@ -161,6 +167,7 @@ class P2pReader {
   const SectionContext& context_;
   ConfigValues& values_;
   const ConfigValue& section_;
+  bool has_model_;  // its hardware has a bandwidth
   P2pConfig& p2p_;
   bool mode_is_known_ = true;
 };
@@ -171,7 +178,7 @@ void read_p2p(const SectionContext& context, const ConfigValue& root, P2pConfig&
   const auto given = context.values.find(root, "p2p");
   if (!given) return;
   const auto section = context.values.object(*given, kKeys);
-  if (section) P2pReader(context, *section, p2p).read();
+  if (section) P2pReader(context, *section, has_model(context.values, root), p2p).read();
 }
 
 }  // namespace pipesim

@@ -40,14 +40,16 @@ void read_memory(const SectionContext& context, const ConfigValue& root, RunConf
   if (!given) return;
   const auto section = values.object(*given, kKeys);
   if (!section) return;
-  const bool in_bytes = values.find(*section, "activation").has_value();
+  const bool in_bytes = values.find(*section, "activation") || has_model(values, root);
   if (const auto value = values.find(*section, "limit")) {
     config.memory_limit = read_limit(values, *value);
     if (config.memory_limit->bytes && !in_bytes) {
       values.add_fault(*value, "a limit in bytes without memory.activation",
                        "memory.activation, or a number of microbatches");
     } else if (config.memory_limit->microbatches && in_bytes) {
-      values.add_fault(*value, "a limit in microbatches beside memory.activation",
+      values.add_fault(*value,
+                       fmt::format("a limit in microbatches beside {}",
+                                   has_model(values, root) ? "model" : "memory.activation"),
                        "bytes such as \"80GiB\"");
     }
   }

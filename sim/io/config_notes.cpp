@@ -12,9 +12,9 @@ std::vector<std::string> without_effect(const RunConfig& config) {
   const P2pConfig& p2p = config.p2p;
   const bool has_bandwidth = p2p.hop.bandwidth || (p2p.intra && p2p.intra->bandwidth) ||
                              (p2p.inter && p2p.inter->bandwidth) || p2p.shared_link;
-  note(has_bandwidth && p2p.bytes == 0 && !config.memory.activation,
+  note(has_bandwidth && p2p.bytes == 0 && !config.memory.activation && !config.model,
        "p2p's bandwidth has no effect: p2p.bytes is 0");
-  note(p2p.devices_per_node && !p2p.intra && !p2p.inter && !p2p.shared_link,
+  note(p2p.devices_per_node && !p2p.intra && !p2p.inter && !p2p.shared_link && !config.model,
        "p2p.devices_per_node has no effect without intra, inter or shared_link");
   note(config.t_r && config.recompute == RecomputeConfig{},
        "t_r has no effect: no stage recomputes");

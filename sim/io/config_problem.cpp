@@ -154,9 +154,10 @@ std::vector<Ticks> StageMap::spread(const TimeSpec& given, const std::string& po
   return result;
 }
 
-Problem make_problem(const RunConfig& config, const Placement& placement, const Integers& slices) {
-  require_countable(config);
-  const StageMap map(config.p, placement);
+Problem make_problem(const RunConfig& given, const Placement& placement, const Integers& slices) {
+  require_countable(given);
+  const StageMap map(given.p, placement);
+  const RunConfig config = with_model_costs(given, placement);
   Problem problem;
   problem.devices = config.p;
   problem.microbatches = config.m;

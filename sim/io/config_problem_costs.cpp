@@ -54,13 +54,6 @@ StageCosts costs_of(const Problem& problem, std::size_t stage, std::size_t micro
 
 namespace {
 
-Ticks scaled(Ticks time, Decimal factor) {
-  const Int128 doubled = Int128{2} * time.count * factor.billionths;
-  const Int128 rounded = (doubled + Decimal::kOne) / (Int128{2} * Decimal::kOne);
-  if (rounded > std::numeric_limits<std::int64_t>::max()) throw_time_overflow();
-  return Ticks{static_cast<std::int64_t>(rounded)};
-}
-
 /// A costs file on a placement.
 class CostTableReader {
  public:

@@ -20,7 +20,7 @@ constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
 
 Link make_link(const HopConfig& hop, std::int64_t bytes) {
   return {.latency = hop.latency,
-          .occupancy = hop.bandwidth ? transfer_time(bytes, *hop.bandwidth) : Ticks{}};
+          .occupancy = hop.bandwidth ? transfer_time(Bytes(bytes), *hop.bandwidth) : Ticks{}};
 }
 
 std::vector<Ticks> flat_latencies(const RunConfig& config) {
@@ -197,12 +197,13 @@ Communication make_communication(const RunConfig& config, std::int64_t message) 
   communication.inter = make_link(given.inter.value_or(everywhere), message);
   communication.latencies = flat_latencies(config);
   if (given.shared_link) {
-    communication.shared_link = transfer_time(message, *given.shared_link);
+    communication.shared_link = transfer_time(Bytes(message), *given.shared_link);
   }
   return communication;
 }
 
-std::vector<Ticks> copy_times(const RunConfig& config, const Problem& problem) {
+std::vector<Ticks> copy_times(const RunConfig& given, const Problem& problem) {
+  const RunConfig config = with_model_costs(given, problem.placement);
   std::vector<Ticks> times;
   for (int stage = 0; stage < problem.stages(); ++stage) {
     const Device from = problem.placement.device_of.front()[static_cast<std::size_t>(stage)];

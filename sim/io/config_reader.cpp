@@ -18,11 +18,12 @@ constexpr IntegerRange kDevices = {1, 1 << 20};
 constexpr IntegerRange kMicrobatches = {1, std::numeric_limits<std::int32_t>::max()};
 constexpr IntegerRange kSchemaVersion = kMicrobatches;
 
-const std::vector<std::string> kKeys = {"schema_version", "p",          "m",         "time_unit",
-                                        "schedule",       "t_f",        "t_b",       "t_w",
-                                        "t_fb",           "t_r",        "first",     "last",
-                                        "costs",          "placement",  "p2p",       "memory",
-                                        "recompute",      "iterations", "variation", "output"};
+const std::vector<std::string> kKeys = {"schema_version", "p",         "m",        "time_unit",
+                                        "schedule",       "t_f",       "t_b",      "t_w",
+                                        "t_fb",           "t_r",       "first",    "last",
+                                        "costs",          "model",     "parallel", "hardware",
+                                        "placement",      "p2p",       "memory",   "recompute",
+                                        "iterations",     "variation", "output"};
 const std::vector<std::string> kOutputKeys = {"format", "file", "trace", "timeline"};
 
 constexpr std::array kTimeUnits = {TimeUnit::s, TimeUnit::ms, TimeUnit::us, TimeUnit::ns,
@@ -57,6 +58,7 @@ class ConfigReader {
     read_iterations(context, root, config_.iterations);
     read_schedule(root);
     read_costs(context, root, config_);
+    read_model(context, root, config_);
     read_p2p(context, root, config_.p2p);
     read_memory(context, root, config_);
     read_recompute(context, root, config_.recompute);

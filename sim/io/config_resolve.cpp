@@ -102,7 +102,9 @@ class SimulatedMembers {
     const auto add = [this](std::string_view key, const std::optional<TimeSpec>& spec) {
       if (spec) object_.add(key, times(*spec));
     };
-    if (config_.costs.file.empty()) {
+    if (config_.model) {
+      add_model(*config_.model);
+    } else if (config_.costs.file.empty()) {
       add("t_f", config_.t_f);
       add("t_b", config_.t_b);
       add("t_w", config_.t_w);
@@ -113,6 +115,70 @@ class SimulatedMembers {
     add("t_r", config_.t_r);
     add_section("first", extra(config_.first));
     add_section("last", extra(config_.last));
+  }
+
+  static std::string layers(const LayersConfig& config) {
+    switch (config.kind) {
+      case LayersKind::even:
+        return std::to_string(config.count);
+      case LayersKind::by_stage:
+        return array_json(config.by_stage,
+                          [](std::int32_t layers) { return std::to_string(layers); });
+      case LayersKind::layout:
+        return json_string(config.layout);
+      case LayersKind::balance:
+        return quoted("balance");
+    }
+    return "";
+  }
+
+  void add_model(const ModelConfig& config) {
+    const Transformer& model = config.transformer;
+    Object object;
+    const auto add = [](Object& to, std::string_view key, std::int64_t number) {
+      to.add(key, std::to_string(number));
+    };
+    object.add("layers", layers(config.layers));
+    if (config.layers.kind != LayersKind::even && config.layers.count > 0) {
+      add(object, "layer_count", config.layers.count);
+    }
+    add(object, "hidden", model.hidden);
+    add(object, "heads", model.heads);
+    add(object, "kv_heads", model.kv_heads);
+    add(object, "ffn", model.ffn);
+    add(object, "vocab", model.vocab);
+    add(object, "seq", model.seq);
+    add(object, "microbatch", model.microbatch);
+    if (model.experts > 1) {
+      add(object, "experts", model.experts);
+      add(object, "top_k", model.top_k);
+    }
+    object.add("dtype", quoted(name(model.dtype)));
+    object.add("recompute", quoted(name(model.recompute)));
+    object_.add("model", object.json());
+    Object parallel;
+    add(parallel, "tp", config.parallel.tp);
+    parallel.add("sp", config.parallel.sp ? "true" : "false");
+    add(parallel, "ep", config.parallel.ep);
+    add(parallel, "dp", config.parallel.dp);
+    parallel.add("tp_overlap", to_text(config.parallel.tp_overlap));
+    object_.add("parallel", parallel.json());
+    object_.add("hardware", hardware(config.hardware).json());
+  }
+
+  /// Without the preset's name: its numbers say all.
+  Object hardware(const Hardware& config) const {
+    const auto connection = [this](const Connection& one) {
+      return hop({.latency = one.latency, .bandwidth = one.bandwidth}).json();
+    };
+    Object object;
+    object.add("peak_flops", quoted(to_text(config.peak)));
+    object.add("achievable", to_text(config.achievable));
+    object.add("memory_bandwidth", quoted(to_text(config.memory)));
+    object.add("intra", connection(config.intra));
+    object.add("inter", connection(config.inter));
+    object.add("devices_per_node", std::to_string(config.devices_per_node));
+    return object;
   }
 
   Object extra(const ExtraCosts& costs) const {

@@ -43,6 +43,10 @@ Spread<Value> read_spread(ConfigValues& values, const ConfigValue& value, Read r
 
 TimeSpec read_time_spec(const SectionContext& context, const ConfigValue& value);
 
+/// Whether the config has the section model, of which times, links and bytes follow.
+bool has_model(const ConfigValues& values, const ConfigValue& root);
+/// The sections model, parallel and hardware.
+void read_model(const SectionContext& context, const ConfigValue& root, RunConfig& config);
 /// t_f, t_b, t_w, t_fb, t_r, first, last and the name of the costs file.
 void read_costs(const SectionContext& context, const ConfigValue& root, RunConfig& config);
 void read_p2p(const SectionContext& context, const ConfigValue& root, P2pConfig& p2p);

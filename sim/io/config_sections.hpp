@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "sim/communication.hpp"
+#include "sim/hardware.hpp"
 #include "sim/io/quantities.hpp"
+#include "sim/model.hpp"
 #include "sim/types.hpp"
 #include "sim/variation.hpp"
 
@@ -53,6 +55,33 @@ struct CostTable {
   std::vector<CostRow> rows;
 
   friend bool operator==(const CostTable&, const CostTable&) = default;
+};
+
+/// How the layers of a model are to lie on the stages.
+enum class LayersKind {
+  even,      ///< the same number on each
+  by_stage,  ///< as listed
+  layout,    ///< as Megatron's layout string says
+  balance    ///< so that the busiest device has the least work
+};
+
+struct LayersConfig {
+  LayersKind kind = LayersKind::even;
+  std::int64_t count = 0;              ///< of all; 0: as many as the list or the layout has
+  std::vector<std::int32_t> by_stage;  ///< of a list, and of a layout that is read
+  std::string layout;
+
+  friend bool operator==(const LayersConfig&, const LayersConfig&) = default;
+};
+
+/// The sections model, parallel and hardware, in place of t_f, t_b and t_w.
+struct ModelConfig {
+  Transformer transformer;
+  LayersConfig layers;
+  ModelParallel parallel;
+  Hardware hardware;
+
+  friend bool operator==(const ModelConfig&, const ModelConfig&) = default;
 };
 
 /// A connection: what its bandwidth does not limit takes no time on it.

@@ -9,12 +9,13 @@ namespace {
 
 const std::vector<std::string> kExtraKeys = {"t_f", "t_b", "t_w"};
 
-/// Refuses the keys that a costs file stands in place of.
-void reject_beside_costs(ConfigValues& values, const ConfigValue& root) {
-  for (const char* const key : {"t_f", "t_b", "t_w", "t_r", "first", "last"}) {
+/// Refuses the keys that a costs file or a model stands in place of.
+void reject_beside(ConfigValues& values, const ConfigValue& root, std::string_view other,
+                   std::string_view allowed) {
+  for (const std::string_view key : {"t_f", "t_b", "t_w", "t_r", "first", "last", "costs"}) {
+    if (key == other) continue;
     if (const auto value = values.find(root, key)) {
-      values.add_fault(*value, fmt::format("{} beside costs", key),
-                       "one of the two: the file holds all of a stage's costs");
+      values.add_fault(*value, fmt::format("{} beside {}", key, other), allowed);
     }
   }
 }
@@ -54,8 +55,13 @@ void read_costs(const SectionContext& context, const ConfigValue& root, RunConfi
     if (const auto value = values.find(root, key)) times = read_time_spec(context, *value);
   };
   optional_times("t_fb", config.t_fb);
+  if (has_model(values, root)) {
+    reject_beside(values, root, "model",
+                  "one of the two: all of a stage's costs follow from the model");
+    return;
+  }
   if (const auto costs = values.find(root, "costs")) {
-    reject_beside_costs(values, root);
+    reject_beside(values, root, "costs", "one of the two: the file holds all of a stage's costs");
     config.costs.file = values.text(*costs, "the name of a file").value_or("");
     if (config.costs.file.find('\0') != std::string::npos) {
       values.add_fault(*costs, values.tree().shown(costs->id) + " is no name of a file",

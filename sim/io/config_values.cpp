@@ -187,21 +187,40 @@ std::optional<std::int64_t> ConfigValues::bytes(const ConfigValue& value) {
   return parsed.value;
 }
 
-std::optional<Bandwidth> ConfigValues::bandwidth(const ConfigValue& value) {
+std::optional<std::string> ConfigValues::number_with_unit(const ConfigValue& value,
+                                                          std::string_view allowed) {
   const JsonKind kind = tree_.kind(value.id);
   if (kind != JsonKind::number && kind != JsonKind::string) {
-    add_fault(value, tree_.described(value.id), kBandwidthAllowed);
+    add_fault(value, tree_.described(value.id), allowed);
     return std::nullopt;
   }
-  const bool is_number = kind == JsonKind::number;
-  const std::string text = is_number ? std::string(tree_.raw(value.id)) : tree_.string(value.id);
-  const auto parsed = parse_bandwidth(text);
+  return kind == JsonKind::number ? std::string(tree_.raw(value.id)) : tree_.string(value.id);
+}
+
+std::optional<Bandwidth> ConfigValues::bandwidth(const ConfigValue& value) {
+  const auto text = number_with_unit(value, kBandwidthAllowed);
+  if (!text) return std::nullopt;
+  const auto parsed = parse_bandwidth(*text);
   if (parsed.fault) {
     add_quantity_fault(value, *parsed.fault, kBandwidthAllowed,
                        "B/s, KB/s, MB/s, GB/s, TB/s, KiB/s, MiB/s, GiB/s or TiB/s, "
                        "with b for bits");
   } else if (parsed.value && parsed.value->bits_per_second == 0) {
     add_fault(value, tree_.shown(value.id) + " carries nothing", "a bandwidth above 0");
+    return std::nullopt;
+  }
+  return parsed.value;
+}
+
+std::optional<FlopRate> ConfigValues::flop_rate(const ConfigValue& value) {
+  const auto text = number_with_unit(value, kFlopRateAllowed);
+  if (!text) return std::nullopt;
+  const auto parsed = parse_flop_rate(*text);
+  if (parsed.fault) {
+    add_quantity_fault(value, *parsed.fault, kFlopRateAllowed,
+                       "FLOP/s, KFLOP/s, MFLOP/s, GFLOP/s, TFLOP/s or PFLOP/s");
+  } else if (parsed.value && parsed.value->per_second == 0) {
+    add_fault(value, tree_.shown(value.id) + " computes nothing", "a rate above 0");
     return std::nullopt;
   }
   return parsed.value;

@@ -59,6 +59,8 @@ class ConfigValues {
   std::optional<std::int64_t> bytes(const ConfigValue& value);
   /// A string with a unit; not 0.
   std::optional<Bandwidth> bandwidth(const ConfigValue& value);
+  /// A string with a unit; not 0.
+  std::optional<FlopRate> flop_rate(const ConfigValue& value);
 
   void add_fault(const ConfigValue& value, std::string what, std::string_view allowed,
                  std::string nearest = "");
@@ -66,6 +68,8 @@ class ConfigValues {
                      std::string nearest);
 
  private:
+  /// What is to be read as a number with a unit; a number has none, which its reader says.
+  std::optional<std::string> number_with_unit(const ConfigValue& value, std::string_view allowed);
   void add_time_fault(const ConfigValue& value, TimeFault fault, std::string_view unit);
   void add_quantity_fault(const ConfigValue& value, QuantityFault fault, std::string_view allowed,
                           std::string_view units);
@@ -80,5 +84,6 @@ inline constexpr std::string_view kTimeAllowed = "a time such as 4 or \"4ms\"";
 inline constexpr std::string_view kBytesAllowed = "bytes such as 1024 or \"16MiB\"";
 inline constexpr std::string_view kBandwidthAllowed =
     "a bandwidth such as \"50GB/s\" or \"100Gb/s\"";
+inline constexpr std::string_view kFlopRateAllowed = "a rate such as \"312TFLOP/s\"";
 
 }  // namespace pipesim

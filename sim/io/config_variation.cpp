@@ -167,7 +167,8 @@ void read_iterations(const SectionContext& context, const ConfigValue& root,
   read_times("grad_sync", iterations.grad_sync);
   read_times("optimizer", iterations.optimizer);
   const auto overlap = values.find(*section, "overlap_grad_sync");
-  if (overlap && iterations.overlap_grad_sync && !iterations.grad_sync && iterations.flush.value) {
+  const bool has_reduction = iterations.grad_sync || has_model(values, root);
+  if (overlap && iterations.overlap_grad_sync && !has_reduction && iterations.flush.value) {
     values.add_fault(*overlap, "there is no reduction to overlap", "iterations.grad_sync with it");
   }
   if (iterations.flush.value) return;

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <limits>
+#include <span>
 
 #include "sim/error.hpp"
 #include "sim/units.hpp"
@@ -29,6 +30,15 @@ constexpr std::array kSizes = {
     SizeUnit{"TiB", std::int64_t{1} << 40},
 };
 
+constexpr std::array kRates = {
+    SizeUnit{"FLOP/s", 1},
+    SizeUnit{"KFLOP/s", 1'000},
+    SizeUnit{"MFLOP/s", 1'000'000},
+    SizeUnit{"GFLOP/s", 1'000'000'000},
+    SizeUnit{"TFLOP/s", 1'000'000'000'000},
+    SizeUnit{"PFLOP/s", 1'000'000'000'000'000},
+};
+
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
 
 QuantityFault quantity_fault(TimeFault fault) {
@@ -48,12 +58,12 @@ QuantityFault quantity_fault(TimeFault fault) {
 }
 
 /// A number taken apart from the unit behind it.
-struct Amount {
+struct NumberAndUnit {
   std::string_view number;
   std::string_view unit;
 };
 
-Amount take_apart(std::string_view text) {
+NumberAndUnit take_apart(std::string_view text) {
   const std::size_t last_digit = text.find_last_of("0123456789");
   if (last_digit == std::string_view::npos) return {.number = {}, .unit = text};
   std::string_view unit = text.substr(last_digit + 1);
@@ -62,7 +72,7 @@ Amount take_apart(std::string_view text) {
 }
 
 /// `number` times `size`, which must be whole.
-ParsedQuantity<std::int64_t> scaled(std::string_view number, std::int64_t size) {
+ParsedQuantity<std::int64_t> multiplied(std::string_view number, std::int64_t size) {
   // Whole numbers go beyond what a Decimal holds.
   Int128 product = 0;
   const ParsedTime whole = parse_time(number, TimeUnit::ps);
@@ -90,9 +100,9 @@ const SizeUnit* find_size(std::string_view name) {
 }
 
 /// The unit in which the amount is the smallest whole number; the first of equals.
-const SizeUnit& best_unit(std::int64_t amount) {
-  const SizeUnit* best = &kSizes.front();
-  for (const SizeUnit& size : kSizes) {
+const SizeUnit& best_unit(std::span<const SizeUnit> sizes, std::int64_t amount) {
+  const SizeUnit* best = &sizes.front();
+  for (const SizeUnit& size : sizes) {
     if (amount != 0 && amount % size.size == 0 && size.size > best->size) best = &size;
   }
   return *best;
@@ -112,24 +122,24 @@ ParsedQuantity<Decimal> parse_decimal(std::string_view number) {
 }
 
 ParsedQuantity<std::int64_t> parse_bytes(std::string_view text) {
-  const Amount amount = take_apart(text);
-  const auto plain = scaled(amount.number, 1);
+  const NumberAndUnit amount = take_apart(text);
+  const auto plain = multiplied(amount.number, 1);
   if (plain.fault == QuantityFault::malformed) return {.fault = QuantityFault::malformed};
   if (amount.unit.empty()) return {.fault = QuantityFault::no_unit};
   const SizeUnit* const unit = find_size(amount.unit);
   if (unit == nullptr) return {.fault = QuantityFault::unknown_unit};
-  return scaled(amount.number, unit->size);
+  return multiplied(amount.number, unit->size);
 }
 
 std::string bytes_text(std::int64_t bytes) {
-  const SizeUnit& unit = best_unit(bytes);
+  const SizeUnit& unit = best_unit(kSizes, bytes);
   return fmt::format("{}{}", bytes / unit.size, unit.name);
 }
 
 ParsedQuantity<Bandwidth> parse_bandwidth(std::string_view text) {
   constexpr std::string_view kPerSecond = "/s";
-  const Amount amount = take_apart(text);
-  if (scaled(amount.number, 1).fault == QuantityFault::malformed) {
+  const NumberAndUnit amount = take_apart(text);
+  if (multiplied(amount.number, 1).fault == QuantityFault::malformed) {
     return {.fault = QuantityFault::malformed};
   }
   if (amount.unit.empty()) return {.fault = QuantityFault::no_unit};
@@ -140,16 +150,16 @@ ParsedQuantity<Bandwidth> parse_bandwidth(std::string_view text) {
   if (in_bits) name.back() = 'B';
   const SizeUnit* const unit = find_size(name);
   if (unit == nullptr) return {.fault = QuantityFault::unknown_unit};
-  const auto bits = scaled(amount.number, in_bits ? unit->size : unit->size * 8);
+  const auto bits = multiplied(amount.number, in_bits ? unit->size : unit->size * 8);
   if (!bits.value) return {.fault = bits.fault};
   return {.value = Bandwidth{*bits.value}};
 }
 
 std::string to_text(Bandwidth bandwidth) {
   const std::int64_t bits = bandwidth.bits_per_second;
-  const SizeUnit& bit_unit = best_unit(bits);
+  const SizeUnit& bit_unit = best_unit(kSizes, bits);
   if (bits % 8 == 0) {
-    const SizeUnit& byte_unit = best_unit(bits / 8);
+    const SizeUnit& byte_unit = best_unit(kSizes, bits / 8);
     if (bits / 8 / byte_unit.size <= bits / bit_unit.size) {
       return fmt::format("{}{}/s", bits / 8 / byte_unit.size, byte_unit.name);
     }
@@ -159,12 +169,24 @@ std::string to_text(Bandwidth bandwidth) {
   return fmt::format("{}{}/s", bits / bit_unit.size, name);
 }
 
-Ticks transfer_time(std::int64_t bytes, Bandwidth bandwidth) {
-  PIPESIM_CHECK(bandwidth.bits_per_second > 0);
-  const Int128 bit_ticks = Int128{bytes} * 8 * 1'000'000'000'000;
-  const Int128 ticks = (bit_ticks + bandwidth.bits_per_second - 1) / bandwidth.bits_per_second;
-  if (ticks > kMost) throw_time_overflow();
-  return Ticks{static_cast<std::int64_t>(ticks)};
+ParsedQuantity<FlopRate> parse_flop_rate(std::string_view text) {
+  const NumberAndUnit amount = take_apart(text);
+  if (multiplied(amount.number, 1).fault == QuantityFault::malformed) {
+    return {.fault = QuantityFault::malformed};
+  }
+  if (amount.unit.empty()) return {.fault = QuantityFault::no_unit};
+  for (const SizeUnit& unit : kRates) {
+    if (amount.unit != unit.name) continue;
+    const auto rate = multiplied(amount.number, unit.size);
+    if (!rate.value) return {.fault = rate.fault};
+    return {.value = FlopRate{*rate.value}};
+  }
+  return {.fault = QuantityFault::unknown_unit};
+}
+
+std::string to_text(FlopRate rate) {
+  const SizeUnit& unit = best_unit(kRates, rate.per_second);
+  return fmt::format("{}{}", rate.per_second / unit.size, unit.name);
 }
 
 }  // namespace pipesim

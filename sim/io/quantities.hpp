@@ -1,4 +1,4 @@
-// Numbers of a config that are no times: exact decimals, bytes, bandwidths.
+// Numbers of a config that are no times: exact decimals, bytes, bandwidths, rates of computing.
 #pragma once
 
 #include <cstdint>
@@ -6,19 +6,9 @@
 #include <string>
 #include <string_view>
 
-#include "sim/types.hpp"
+#include "sim/amounts.hpp"
 
 namespace pipesim {
-
-/// A decimal of at least 0 with up to 9 places, exact: below 9223372036.854775808.
-struct Decimal {
-  static constexpr std::int64_t kOne = 1'000'000'000;
-
-  std::int64_t billionths = 0;
-
-  double value() const { return static_cast<double>(billionths) / static_cast<double>(kOne); }
-  friend auto operator<=>(const Decimal&, const Decimal&) = default;
-};
 
 /// Without exponent and trailing zeros: "1.5".
 std::string to_text(Decimal decimal);
@@ -49,21 +39,16 @@ ParsedQuantity<std::int64_t> parse_bytes(std::string_view text);
 /// The shortest exact form with a unit: "16MiB", "1001B".
 std::string bytes_text(std::int64_t bytes);
 
-/// What a connection carries.
-struct Bandwidth {
-  std::int64_t bits_per_second = 0;
-
-  friend auto operator<=>(const Bandwidth&, const Bandwidth&) = default;
-};
-
 /// Reads "50GB/s" or "100 Gb/s": units of bytes as parse_bytes, of bits with a small b.
 ParsedQuantity<Bandwidth> parse_bandwidth(std::string_view text);
 
 /// The shortest exact form: "50GB/s", "100Gb/s".
 std::string to_text(Bandwidth bandwidth);
 
-/// How long so many bytes take, rounded up to a tick. Requires a bandwidth above 0. Throws Error
-/// if that leaves the range of Ticks.
-Ticks transfer_time(std::int64_t bytes, Bandwidth bandwidth);
+/// Reads "312TFLOP/s": units FLOP/s, KFLOP/s, MFLOP/s, GFLOP/s, TFLOP/s and PFLOP/s.
+ParsedQuantity<FlopRate> parse_flop_rate(std::string_view text);
+
+/// The shortest exact form: "312TFLOP/s".
+std::string to_text(FlopRate rate);
 
 }  // namespace pipesim

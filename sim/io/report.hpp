@@ -11,6 +11,7 @@
 #include "sim/memory.hpp"
 #include "sim/metrics.hpp"
 #include "sim/steady_state.hpp"
+#include "sim/throughput.hpp"
 #include "sim/variation.hpp"
 
 namespace pipesim {
@@ -24,6 +25,22 @@ struct ClosedForm {
   std::string condition;           ///< when it holds: "equal stages, free communication"
   std::optional<Ticks> t_total{};  ///< its value; none if the condition does not hold here
 };
+
+/// What a run means for the model that it trains.
+struct ModelReport {
+  std::vector<std::int32_t> layers;  ///< by stage
+  Int128 parameters = 0;             ///< of the model
+  std::int64_t devices = 0;          ///< p * tp * dp
+  Int128 tokens = 0;                 ///< of one step
+  Flops model_flops;                 ///< of one step, without what is computed again
+  Flops hardware_flops;              ///< with it
+  Ratio tokens_per_second;
+  Ratio model_utilisation;     ///< of the peak of all devices
+  Ratio hardware_utilisation;  ///< the same with what is computed again
+};
+
+/// Requires a config with a model, and the problem and metrics of its run.
+ModelReport model_report(const RunConfig& config, const Problem& problem, const Metrics& metrics);
 
 /// Everything that is said about one run.
 struct Report {
@@ -43,6 +60,7 @@ struct Report {
   std::optional<Ratio> measured_slope;  ///< where there is no steady state
   std::optional<TrialSummary> trials;   ///< of runs whose times vary at random
   std::optional<ClosedForm> closed_form;
+  std::optional<ModelReport> model;  ///< where the config has one
 };
 
 /// One schedule's line in a comparison: a report, or why there is none.

@@ -1,7 +1,10 @@
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "sim/io/json_text.hpp"
 #include "sim/io/report.hpp"
+#include "sim/io/report_model.hpp"
 #include "sim/io/report_values.hpp"
 #include "sim/version.hpp"
 
@@ -14,6 +17,12 @@ std::string time_of(const Report& report, Ticks ticks) {
 }
 
 std::string idle_json(const Report& report, const IdleTimes& times);
+
+/// A sum over devices may be more than ticks can hold.
+std::string exact_time(Int128 ticks, TimeUnit unit) {
+  if (ticks > std::numeric_limits<std::int64_t>::max()) return format_mean_time({ticks, 1}, unit);
+  return format_time(Ticks{static_cast<std::int64_t>(ticks)}, unit);
+}
 
 std::string device_json(const Report& report, std::size_t index) {
   const DeviceMetrics& device = report.metrics.devices[index];
@@ -33,7 +42,7 @@ std::string idle_json(const Report& report, const IdleTimes& times) {
   std::string text;
   for (std::size_t i = 0; i < times.size(); ++i) {
     text += fmt::format("{}\"{}\": {}", text.empty() ? "" : ", ", name(static_cast<IdleCause>(i)),
-                        format_mean_time({times[i], 1}, report.config.time_unit));
+                        exact_time(times[i], report.config.time_unit));
   }
   return "{" + text + "}";
 }
@@ -121,14 +130,16 @@ std::string object(const Report& report) {
   }
   text += fmt::format("  \"devices\": [{}\n  ],\n", devices);
   text += fmt::format("  \"critical_path\": {},\n", critical_path_json(report));
-  text +=
-      fmt::format("  \"iteration_time\": {},\n", time_of(report, report.metrics.iteration_time));
+  text += fmt::format(
+      "  \"iteration_time\": {},\n",
+      report.metrics.iteration_time ? time_of(report, *report.metrics.iteration_time) : "null");
   text += fmt::format("  \"copies\": {},\n", report.problem.placement.flows());
   text += fmt::format("  \"sent\": {{\"unit\": \"{}\", \"amount\": {}}},\n",
                       sends_bytes(report) ? "bytes" : "messages", format_ratio(sent(report)));
   text += fmt::format("  \"idle_causes\": {},\n", all_idle_json(report));
   text += fmt::format("  \"memory\": {},\n", memory_json(report));
   text += fmt::format("  \"steady_state\": {},\n", steady_state_json(report));
+  if (report.model) text += fmt::format("  \"model\": {},\n", model_json(report, *report.model));
   if (report.trials) {
     text += fmt::format("  \"variation\": {},\n", trials_json(report, *report.trials));
   }

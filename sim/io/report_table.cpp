@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "sim/io/report.hpp"
+#include "sim/io/report_model.hpp"
 #include "sim/io/text_table.hpp"
 
 namespace pipesim {
@@ -62,7 +63,9 @@ std::string heading(const Report& report) {
   std::string text =
       fmt::format("{}{}  {}\n", config.schedule, parameters_of(config), report.schedule_summary);
   text += fmt::format("p={}  m={}", config.p, config.m);
-  if (config.costs.file.empty()) {
+  if (report.model) {
+    text += fmt::format("  {}", model_heading(config, *report.model));
+  } else if (config.costs.file.empty()) {
     text +=
         fmt::format("  t_f={}  t_b={}", times_of(config, config.t_f), times_of(config, config.t_b));
   } else {
@@ -76,7 +79,7 @@ std::string heading(const Report& report) {
   return text;
 }
 
-/// A name, its value and what it means, one to a line.
+/// Facts, one to a line.
 class Facts {
  public:
   void add(std::string name, std::string value, std::string meaning) {
@@ -94,11 +97,6 @@ class Facts {
   }
 
  private:
-  struct Fact {
-    std::string name;
-    std::string value;
-    std::string meaning;
-  };
   std::vector<Fact> facts_;
   std::size_t name_width_ = 0;
   std::size_t value_width_ = 0;
@@ -166,9 +164,17 @@ std::string facts(const Report& report) {
   if (const int copies = report.problem.placement.flows(); copies > 1) {
     facts.add("copies", std::to_string(copies), "of every stage's parameters, one a direction");
   }
-  if (config.iterations.count > 1) {
-    facts.add("iteration time", time_of(config, metrics.iteration_time),
-              "from the end of the step before the last to the end of the last");
+  if (config.iterations.count > 1 || report.model) {
+    facts.add("iteration time",
+              metrics.iteration_time ? time_of(config, *metrics.iteration_time) : "none",
+              config.iterations.count > 1
+                  ? "from the end of the step before the last to the end of the last"
+                  : "of the one step");
+  }
+  if (report.model) {
+    for (const auto& [name, value, meaning] : model_facts(*report.model)) {
+      facts.add(name, value, meaning);
+    }
   }
   add_steady_state(facts, report);
   facts.add(
@@ -294,7 +300,8 @@ std::vector<Column> comparison_columns() {
 }  // namespace
 
 std::string report_table(const Report& report) {
-  return heading(report) + "\n" + facts(report) + "\n" + devices(report) + "\n" +
+  const std::string stages = report.model ? model_stages(report, *report.model) + "\n" : "";
+  return heading(report) + "\n" + facts(report) + "\n" + stages + devices(report) + "\n" +
          idle_text(report) + critical_path_text(report) + trials_text(report);
 }
 

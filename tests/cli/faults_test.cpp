@@ -65,7 +65,8 @@ TEST_SUITE("cli") {
           "such as \"4ms\"\n"
           "run.json:6:3: /tb: unknown key; known keys: schema_version, p, m, time_unit, schedule, "
           "t_f, "
-          "t_b, t_w, t_fb, t_r, first, last, costs, placement, p2p, memory, recompute, iterations, "
+          "t_b, t_w, t_fb, t_r, first, last, costs, model, parallel, hardware, placement, p2p, "
+          "memory, recompute, iterations, "
           "variation, output (did you mean \"t_b\"?)\n"
           "run.json:7:15: /schedule: \"1f1c\" is unknown; one of " +
               known_schedules() +
@@ -150,8 +151,8 @@ TEST_SUITE("cli") {
     CHECK(config_fault("{\"p\": 1, \"m\": 1, \"t_f\": 1, \"t_b\": 1, \"schedule\": \"1f1b\", "
                        "\"a\\n\\u001b[31mb\": 1}") ==
           "run.json:1:58: /a\\x0a\\x1b[31mb: unknown key; known keys: schema_version, p, m, "
-          "time_unit, schedule, t_f, t_b, t_w, t_fb, t_r, first, last, costs, placement, p2p, "
-          "memory, recompute, iterations, variation, output\n");
+          "time_unit, schedule, t_f, t_b, t_w, t_fb, t_r, first, last, costs, model, parallel, "
+          "hardware, placement, p2p, memory, recompute, iterations, variation, output\n");
   }
 
   TEST_CASE("faults that nobody can be told of still have their exit code") {

@@ -38,6 +38,11 @@ TEST_SUITE("cli") {
     CHECK(valid_output(result));
     CHECK(valid_output(
         run_pipesim("compare --config configs/hw5_2.json --set memory.limit=2 --format json").out));
+    const std::string of_model = run_pipesim("--config configs/gpt3-175b.json --format json").out;
+    CHECK(valid_output(of_model));
+    nlohmann::json without = nlohmann::json::parse(of_model);
+    without["model"].erase("tokens_per_second");
+    CHECK_FALSE(valid_output(without.dump()));
     CHECK(valid_output(run_pipesim("list --format json").out));
     CHECK(valid_output(run_pipesim("--errors json -p 0").err));
     const std::string layer =
@@ -58,7 +63,8 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("the examples and the resolved config follow docs/config.schema.json") {
-    for (const std::string config : {"hw5_2", "hw5_2_gpipe", "memory_limit", "slow_stage"}) {
+    for (const std::string config :
+         {"hw5_2", "hw5_2_gpipe", "memory_limit", "slow_stage", "gpt3-175b"}) {
       const std::string file = PIPESIM_SOURCE_DIR "/configs/" + config + ".json";
       CHECK(valid("config.schema.json", read_file(file)));
       const nlohmann::json result =

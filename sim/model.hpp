@@ -1,0 +1,136 @@
+// What a transformer costs one device of a machine: floating-point operations, parameters, bytes
+// and times of one microbatch, by part of the model. Closed formulas over exact integers; a time is
+// rounded once, where operations or bytes become ticks.
+//
+// Sources: operations Narayanan et al. (arXiv 2104.04473, section 4.3 and appendix) and their split
+// into F, B and W Zero Bubble (2401.10241, table 1); activations Korthikanti et al. (2205.05198,
+// section 4, table 2); ring collectives 2(P-1)/P (Thakur et al., IJHPCA 2005).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "sim/amounts.hpp"
+#include "sim/hardware.hpp"
+#include "sim/types.hpp"
+
+namespace pipesim {
+
+/// What activations, weights and messages are stored in.
+enum class Dtype : std::uint8_t { fp32, bf16, fp16, fp8 };
+
+/// "fp32", "bf16", "fp16" or "fp8".
+std::string_view name(Dtype dtype);
+/// Of one number.
+Bytes size(Dtype dtype);
+
+/// What a layer computes again in its backward instead of keeping it (2205.05198, section 5).
+enum class LayerRecompute : std::uint8_t {
+  none,
+  selective,  ///< the attention's scores, softmax, dropout and sum over values
+  full        ///< everything: only the layer's input is kept
+};
+
+/// "none", "selective" or "full".
+std::string_view name(LayerRecompute recompute);
+
+/// A decoder of equal layers, and what one microbatch of it is. Positions are learned, input and
+/// output embedding are one matrix. Everything is at least 1 and heads divides hidden.
+struct Transformer {
+  std::int64_t hidden = 0;
+  std::int64_t heads = 0;
+  std::int64_t kv_heads = 0;  ///< heads of keys and values; fewer than heads: grouped queries
+  std::int64_t ffn = 0;       ///< width between the two linears of the feed-forward part
+  std::int64_t vocab = 0;
+  std::int64_t seq = 0;
+  std::int64_t microbatch = 0;  ///< sequences
+  std::int64_t experts = 1;     ///< feed-forward parts of a layer; 1: no mixture
+  std::int64_t top_k = 1;       ///< of them, those that compute a token
+  Dtype dtype = Dtype::bf16;
+  LayerRecompute recompute = LayerRecompute::none;
+
+  /// Width of keys and of values.
+  std::int64_t kv_hidden() const { return hidden / heads * kv_heads; }
+  Int128 tokens() const { return Int128{microbatch} * seq; }
+
+  friend bool operator==(const Transformer&, const Transformer&) = default;
+};
+
+/// How the ranks beside the pipeline share a stage. tp divides heads, kv_heads, ffn and vocab, with
+/// sequence parallelism seq too; ep divides experts and dp.
+struct ModelParallel {
+  std::int32_t tp = 1;   ///< tensor parallel: ranks that share every layer
+  bool sp = false;       ///< sequence parallel: they share what is between the linears too
+  std::int32_t ep = 1;   ///< expert parallel: replicas that share the experts
+  std::int32_t dp = 1;   ///< replicas of the whole pipeline
+  Decimal tp_overlap{};  ///< fraction of the tensor-parallel communication hidden behind computing
+
+  friend bool operator==(const ModelParallel&, const ModelParallel&) = default;
+};
+
+enum class ModelPart : std::uint8_t {
+  embedding,  ///< in front of the first layer
+  layer,
+  head  ///< behind the last one: norm, logits and loss
+};
+
+/// Operations of one microbatch on all tp ranks together.
+struct PassFlops {
+  Flops forward;
+  Flops input;      ///< of the gradient of the input
+  Flops weight;     ///< of the gradient of the weights
+  Flops recompute;  ///< again, before the gradients
+};
+
+PassFlops pass_flops(const Transformer& model, ModelPart part);
+
+/// Of the whole part, an embedding that the head uses again counted once. All parts of a model with
+/// heads = kv_heads and ffn = 4 hidden: 12 l h^2 (1 + 13 / 12h + (V + s) / 12lh) (2104.04473,
+/// equation 2).
+Int128 parameters(const Transformer& model, ModelPart part);
+
+/// What one rank holds of a part.
+struct RankMemory {
+  Bytes weights;
+  Bytes optimizer;        ///< gradients and Adam's state
+  Bytes activation;       ///< of one microbatch
+  Bytes kept_for_weight;  ///< of it, or in its place: what the gradient of the weights needs
+};
+
+/// A head's weights are its copy of the embedding, where the two are on different devices. Weights
+/// have the dtype, gradients and Adam's two moments 4 bytes, and weights that are not fp32 a copy
+/// that is: 18 bytes a parameter with 2 of weights (Megatron-LM, theoretical_memory_usage.py).
+RankMemory rank_memory(const Transformer& model, const ModelParallel& parallel, ModelPart part);
+
+/// Activations of one microbatch on a rank, with another recomputation than the model's.
+Bytes activation(const Transformer& model, const ModelParallel& parallel, ModelPart part,
+                 LayerRecompute recompute);
+
+/// What a rank sends to the next stage: the hidden states, with sequence parallelism its part.
+Bytes message(const Transformer& model, const ModelParallel& parallel);
+
+struct PassTimes {
+  Ticks forward;
+  Ticks input;  ///< recomputation included
+  Ticks weight;
+};
+
+/// A pass takes as long as its operations at the achievable rate or as its least traffic with the
+/// memory (weights and activations once each, gradients of weights in 4 bytes), whichever is longer
+/// (roofline), plus what is not hidden of its collectives.
+PassTimes pass_times(const Transformer& model, const ModelParallel& parallel,
+                     const Hardware& hardware, ModelPart part);
+
+/// The all-reduce of a part's gradients over the replicas, in 4 bytes; nothing for one replica.
+Ticks gradient_sync(const Transformer& model, const ModelParallel& parallel,
+                    const Hardware& hardware, ModelPart part);
+
+/// A ring of `ranks` over one connection: latency a step plus bytes over bandwidth. An all-reduce
+/// is a reduce-scatter and an all-gather, each of ranks - 1 steps that move bytes / ranks.
+Ticks all_reduce_time(Bytes bytes, std::int64_t ranks, const Connection& connection);
+/// An all-gather or a reduce-scatter.
+Ticks half_all_reduce_time(Bytes bytes, std::int64_t ranks, const Connection& connection);
+/// Every rank sends a part of its bytes to each of the others, one after another.
+Ticks all_to_all_time(Bytes bytes, std::int64_t ranks, const Connection& connection);
+
+}  // namespace pipesim

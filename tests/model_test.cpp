@@ -1,0 +1,394 @@
+// The formulas of sim/model against the papers that they come from.
+#include "sim/model.hpp"
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+#include "sim/error.hpp"
+#include "sim/throughput.hpp"
+#include "tests/models.hpp"
+
+using namespace pipesim;
+using test::gpt;
+using test::gpt3;
+using test::kGpt3Layers;
+
+namespace {
+
+const std::vector<Transformer> kModels = {gpt3(), gpt(20480, 128), gpt(1024, 16, 50304, 1024),
+                                          gpt(4096, 32, 32000, 8192)};
+
+Transformer with_recompute(Transformer model, LayerRecompute recompute) {
+  model.recompute = recompute;
+  return model;
+}
+
+ModelParallel tensor_parallel(std::int32_t tp, bool sp) { return {.tp = tp, .sp = sp}; }
+
+/// Of a layer's activations, in bytes.
+Int128 layer_bytes(const Transformer& model, const ModelParallel& parallel,
+                   LayerRecompute recompute = LayerRecompute::none) {
+  return activation(model, parallel, ModelPart::layer, recompute).count;
+}
+
+/// Of a model, in tenths of 10^9.
+int tenths_of_billions(const Transformer& model, std::int64_t layers) {
+  return static_cast<int>((all_parameters(model, layers) + 50'000'000) / 100'000'000);
+}
+
+Hardware machine() {
+  return {.peak = {1'000'000'000'000},
+          .achievable = Decimal{Decimal::kOne / 2},
+          .memory = {8'000'000'000'000},
+          .intra = {.latency = Ticks{1'000}, .bandwidth = {8'000'000'000'000}},
+          .inter = {.latency = Ticks{10'000}, .bandwidth = {800'000'000'000}},
+          .devices_per_node = 8};
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("2104.04473, tables 1 and 2: parameters, in 10^9") {
+    CHECK((all_parameters(gpt3(), kGpt3Layers) == Int128{174'615'822'336}));
+    CHECK(tenths_of_billions(gpt3(), 96) == 1746);
+    CHECK(tenths_of_billions(gpt(2304, 24), 24) == 17);
+    CHECK(tenths_of_billions(gpt(3072, 32), 30) == 36);
+    CHECK(tenths_of_billions(gpt(4096, 32), 36) == 75);
+    CHECK(tenths_of_billions(gpt(6144, 48), 40) == 184);
+    CHECK(tenths_of_billions(gpt(8192, 64), 48) == 391);
+    CHECK(tenths_of_billions(gpt(10240, 80), 60) == 761);
+    CHECK(tenths_of_billions(gpt(12288, 96), 80) == 1456);
+    CHECK(tenths_of_billions(gpt(16384, 128), 96) == 3101);
+    CHECK(tenths_of_billions(gpt(20480, 128), 105) == 5296);
+    CHECK(tenths_of_billions(gpt(25600, 160), 128) == 10080);
+  }
+
+  TEST_CASE("2104.04473, equation 2: P = 12 l h^2 (1 + 13 / 12h + (V + s) / 12lh)") {
+    for (const Transformer& model : kModels) {
+      const Int128 h = model.hidden;
+      for (const std::int64_t layers : {1, 24, 96}) {
+        CHECK((all_parameters(model, layers) ==
+               12 * layers * h * h + 13 * layers * h + (model.vocab + model.seq) * h));
+      }
+    }
+  }
+
+  TEST_CASE("2104.04473, equation 3: F = 96 B s l h^2 (1 + s / 6h + V / 16lh)") {
+    for (const Transformer& model : kModels) {
+      const Int128 h = model.hidden;
+      const Int128 s = model.seq;
+      for (const std::int64_t layers : {1, 24, 96}) {
+        const Int128 l = layers;
+        const Flops of_one =
+            microbatch_flops(with_recompute(model, LayerRecompute::full), layers).hardware;
+        CHECK((of_one.count == 96 * s * l * h * h + 16 * s * s * l * h + 6 * s * h * model.vocab));
+      }
+    }
+    // GPT-3 with a batch of 1536: 4.51 * 10^18.
+    const Flops step =
+        microbatch_flops(with_recompute(gpt3(), LayerRecompute::full), kGpt3Layers).hardware * 1536;
+    CHECK(format_ratio({step.count, 1}, 3) == "4.51e+18");
+  }
+
+  TEST_CASE(
+      "2205.05198: model FLOPs 72 B s l h^2 (1 + s / 6h + V / 12lh), whatever is recomputed") {
+    for (const auto recompute :
+         {LayerRecompute::none, LayerRecompute::selective, LayerRecompute::full}) {
+      for (const Transformer& given : kModels) {
+        const Transformer model = with_recompute(given, recompute);
+        const Int128 h = model.hidden;
+        const Int128 s = model.seq;
+        const StepFlops flops = microbatch_flops(model, 10);
+        CHECK((flops.model.count == 720 * s * h * h + 120 * s * s * h + 6 * s * h * model.vocab));
+        const Int128 core = 4 * s * s * h;
+        const Int128 again = recompute == LayerRecompute::none ? Int128{0}
+                             : recompute == LayerRecompute::selective
+                                 ? 10 * core
+                                 : 10 * (24 * s * h * h + core);
+        CHECK((flops.hardware.count - flops.model.count == again));
+      }
+    }
+  }
+
+  TEST_CASE("2401.10241, table 1: F sbh(24h + 4s), B sbh(24h + 8s), W 24 sbh^2") {
+    for (Transformer model : kModels) {
+      for (const std::int64_t b : {1, 3}) {
+        model.microbatch = b;
+        const Int128 h = model.hidden;
+        const Int128 s = model.seq;
+        const PassFlops flops = pass_flops(model, ModelPart::layer);
+        CHECK((flops.forward.count == s * b * h * (24 * h + 4 * s)));
+        CHECK((flops.input.count == s * b * h * (24 * h + 8 * s)));
+        CHECK((flops.weight.count == 24 * s * b * h * h));
+        CHECK((flops.recompute.count == 0));
+      }
+    }
+  }
+
+  TEST_CASE("2401.10241, table 1: activations sbh(34 + 5as/h), of which W needs 32 sbh") {
+    for (Transformer model : kModels) {
+      model.microbatch = 2;
+      const Int128 sb = Int128{model.seq} * 2;
+      const RankMemory memory = rank_memory(model, {}, ModelPart::layer);
+      CHECK((memory.activation.count == 34 * sb * model.hidden + 5 * sb * model.heads * model.seq));
+      CHECK((memory.kept_for_weight.count == 32 * sb * model.hidden));
+    }
+  }
+
+  TEST_CASE("2205.05198, table 2: activations of a layer in six configurations") {
+    for (const Transformer& model : kModels) {
+      const Int128 sbh = Int128{model.seq} * model.hidden;
+      const Int128 core = 5 * Int128{model.heads} * model.seq * model.seq;
+      for (const std::int32_t t : {2, 8}) {
+        const ModelParallel tp = tensor_parallel(t, false);
+        const ModelParallel sp = tensor_parallel(t, true);
+        CHECK((layer_bytes(model, {}) == 34 * sbh + core));
+        CHECK((layer_bytes(model, tp) == 10 * sbh + 24 * sbh / t + core / t));
+        CHECK((layer_bytes(model, sp) == 34 * sbh / t + core / t));
+        CHECK((layer_bytes(model, tp, LayerRecompute::selective) == 10 * sbh + 24 * sbh / t));
+        CHECK((layer_bytes(model, sp, LayerRecompute::selective) == 34 * sbh / t));
+        CHECK((layer_bytes(model, tp, LayerRecompute::full) == 2 * sbh));
+      }
+    }
+  }
+
+  TEST_CASE("2205.05198, section 5: selective recomputation saves 70 % of GPT-3, 65 % of MT-NLG") {
+    const auto saved = [](const Transformer& model) {
+      const Int128 all = layer_bytes(model, {});
+      return static_cast<int>(100 * (all - layer_bytes(model, {}, LayerRecompute::selective)) /
+                              all);
+    };
+    CHECK(saved(gpt3()) == 70);
+    CHECK(saved(gpt(20480, 128)) == 65);
+    // 5as/h is 80 and 64 (figure 1 and section 4): GPT-3 keeps 114 sbh a layer.
+    CHECK((layer_bytes(gpt3(), {}) == 114 * Int128{2048} * 12288));
+  }
+
+  TEST_CASE(
+      "2205.05198, section 4.3: embedding and head keep sbh + 4sbh(1 + V/h), over t with sp") {
+    const Transformer model = gpt3();
+    const Int128 sbh = Int128{model.seq} * model.hidden;
+    for (const std::int32_t t : {1, 8}) {
+      const ModelParallel parallel = tensor_parallel(t, true);
+      const RankMemory embedding = rank_memory(model, parallel, ModelPart::embedding);
+      const RankMemory head = rank_memory(model, parallel, ModelPart::head);
+      CHECK((embedding.activation.count == sbh / t));
+      CHECK((head.activation.count == (4 * sbh + 4 * Int128{model.seq} * model.vocab) / t));
+    }
+  }
+
+  TEST_CASE("Megatron-LM, theoretical_memory_usage.py: 18 bytes a parameter, 2 of them weights") {
+    const RankMemory memory = rank_memory(gpt3(), {}, ModelPart::layer);
+    const Int128 count = parameters(gpt3(), ModelPart::layer);
+    CHECK((memory.weights.count == 2 * count));
+    CHECK((memory.optimizer.count == 16 * count));
+    Transformer single = gpt3();
+    single.dtype = Dtype::fp32;
+    CHECK((rank_memory(single, {}, ModelPart::layer).weights.count == 4 * count));
+    CHECK((rank_memory(single, {}, ModelPart::layer).optimizer.count == 12 * count));
+  }
+
+  TEST_CASE("2205.05198, table 5: GPT-3 on 64 A100 takes 13.75 s, MFU 51.4 %; 1T 71.49 s, 56.3 %") {
+    const auto mfu = [](const Transformer& model, std::int64_t layers, std::int64_t devices,
+                        Int128 batch, std::int64_t hundredths) {
+      const Ratio time = {Int128{hundredths} * 10'000'000'000, 1};
+      const Ratio used = utilisation(microbatch_flops(model, layers).model, batch, time, devices,
+                                     {312'000'000'000'000});
+      return format_ratio(used, 3);
+    };
+    CHECK(mfu(gpt3(), kGpt3Layers, 64, 64, 1375) == "0.514");
+    CHECK(mfu(gpt(25600, 160), 128, 512, 512, 7149) == "0.563");
+  }
+
+  TEST_CASE("tensor parallel ranks together hold every parameter, replicated ones t times") {
+    const Transformer model = gpt3();
+    const Int128 h = model.hidden;
+    const ModelParallel parallel = tensor_parallel(8, false);
+    const Int128 on_rank = rank_memory(model, parallel, ModelPart::layer).weights.count / 2;
+    // Norms and the biases behind row-parallel linears are on every rank.
+    const Int128 replicated = 4 * h + 2 * h;
+    CHECK((8 * on_rank == parameters(model, ModelPart::layer) + 7 * replicated));
+    CHECK((rank_memory(model, parallel, ModelPart::embedding).weights.count ==
+           2 * (model.vocab * h / 8 + model.seq * h)));
+  }
+
+  TEST_CASE("grouped queries and experts") {
+    Transformer model = gpt(4096, 32, 32000, 8192);
+    model.kv_heads = 8;
+    model.ffn = 14336;
+    const Int128 h = 4096;
+    const Int128 s = 8192;
+    // Keys and values are a quarter as wide: h (2h + 2h/4) for attention's linears.
+    CHECK((pass_flops(model, ModelPart::layer).weight.count ==
+           2 * s * h * (2 * h + h / 2) + 4 * s * h * 14336));
+    CHECK((pass_flops(model, ModelPart::layer).input.count -
+               pass_flops(model, ModelPart::layer).weight.count ==
+           8 * s * s * h));
+    const Int128 dense = parameters(model, ModelPart::layer);
+    Transformer mixture = model;
+    mixture.experts = 8;
+    mixture.top_k = 2;
+    const Int128 feed_forward = 2 * h * 14336 + 14336 + h;
+    CHECK((parameters(mixture, ModelPart::layer) == dense + 7 * feed_forward + 8 * h));
+    CHECK((pass_flops(mixture, ModelPart::layer).weight.count -
+               pass_flops(model, ModelPart::layer).weight.count ==
+           4 * s * h * 14336 + 2 * s * h * 8));
+    const ModelParallel shared{.ep = 4, .dp = 4};
+    CHECK((rank_memory(mixture, shared, ModelPart::layer).weights.count ==
+           2 * (dense + feed_forward + 8 * h)));
+    for (const Transformer& one : {model, mixture}) {
+      const RankMemory memory = rank_memory(one, {}, ModelPart::layer);
+      CHECK(memory.kept_for_weight <= memory.activation);
+    }
+  }
+
+  TEST_CASE("a message is B * S * d * size, with sequence parallelism a part of it") {
+    CHECK((message(gpt3(), {}).count == Int128{2048} * 12288 * 2));
+    CHECK((message(gpt3(), tensor_parallel(8, false)).count == Int128{2048} * 12288 * 2));
+    CHECK((message(gpt3(), tensor_parallel(8, true)).count == Int128{2048} * 12288 * 2 / 8));
+    Transformer fp8 = gpt3();
+    fp8.dtype = Dtype::fp8;
+    fp8.microbatch = 4;
+    CHECK((message(fp8, {}).count == 4 * Int128{2048} * 12288));
+  }
+
+  TEST_CASE("ring collectives: latency a step, 2(P-1)/P or (P-1)/P of the bytes") {
+    const Connection connection{.latency = Ticks{1000},
+                                .bandwidth = {8'000'000'000'000}};  // 1 B/ps
+    CHECK(all_reduce_time(Bytes(4000), 4, connection) == Ticks{6 * 1000 + 6000});
+    CHECK(half_all_reduce_time(Bytes(4000), 4, connection) == Ticks{3 * 1000 + 3000});
+    CHECK(all_to_all_time(Bytes(4000), 4, connection) == Ticks{3 * 1000 + 3000});
+    CHECK(all_reduce_time(Bytes(10), 4, connection) == Ticks{6 * 1000 + 15});
+    CHECK(all_reduce_time(Bytes(11), 4, connection) == Ticks{6 * 1000 + 17});  // 16.5 rounded up
+    CHECK(all_reduce_time(Bytes(4000), 1, connection) == Ticks{});
+  }
+
+  TEST_CASE("times: the roofline's longer side, then what is exposed of communication") {
+    // s = h = 64, b = 1: F has 64 * 64 * (24 * 64 + 4 * 64) = 7,340,032 operations.
+    Transformer model = gpt(64, 4, 128, 64);
+    Hardware hardware = machine();
+    hardware.memory = {std::int64_t{1} << 62};
+    const PassTimes alone = pass_times(model, {}, hardware, ModelPart::layer);
+    CHECK(alone.forward == Ticks{7'340'032 * 2});  // 0.5 operations a tick
+    CHECK(alone.input == Ticks{64 * 64 * (24 * 64 + 8 * 64) * 2});
+    CHECK(alone.weight == Ticks{64 * 64 * 24 * 64 * 2});
+    // Weights 2 * (12 h^2 + 13 h) and activations 34 sh + 5as^2 at a byte a tick.
+    hardware.peak = {std::int64_t{1} << 62};
+    hardware.memory = {8'000'000'000'000};
+    const Int128 weights = 2 * (12 * 64 * 64 + 13 * 64);
+    const Int128 activations = 34 * 64 * 64 + 5 * 4 * 64 * 64;
+    const PassTimes bound = pass_times(model, {}, hardware, ModelPart::layer);
+    CHECK((bound.forward.count == weights + activations));
+    CHECK((bound.input.count == weights + activations));
+    CHECK((bound.weight.count == 2 * weights + 32 * 64 * 64));
+    // Two all-reduces of 2 * 64 * 64 bytes in each direction.
+    hardware = machine();
+    const ModelParallel two{.tp = 2};
+    const Ticks whole = all_reduce_time(Bytes(8192), 2, hardware.intra);
+    const PassTimes split = pass_times(model, two, hardware, ModelPart::layer);
+    CHECK(split.forward == Ticks{7'340'032} + whole * 2);
+    CHECK(split.input == Ticks{64 * 64 * (24 * 64 + 8 * 64)} + whole * 2);
+    CHECK(split.weight == Ticks{64 * 64 * 24 * 64});
+    ModelParallel hidden = two;
+    hidden.sp = true;  // the same volume
+    CHECK(pass_times(model, hidden, hardware, ModelPart::layer).forward == split.forward);
+    hidden.tp_overlap = Decimal{Decimal::kOne / 4};
+    CHECK(pass_times(model, hidden, hardware, ModelPart::layer).forward ==
+          Ticks{7'340'032} + Ticks{whole.count * 3 / 2});
+    hidden.tp_overlap = Decimal{Decimal::kOne};
+    CHECK(pass_times(model, hidden, hardware, ModelPart::layer).forward == Ticks{7'340'032});
+  }
+
+  TEST_CASE("times: what is computed again is part of the input's gradient") {
+    const ModelParallel two{.tp = 2};
+    const auto times = [&](LayerRecompute recompute) {
+      return pass_times(with_recompute(gpt3(), recompute), two, machine(), ModelPart::layer);
+    };
+    const PassTimes none = times(LayerRecompute::none);
+    const PassTimes selective = times(LayerRecompute::selective);
+    const PassTimes full = times(LayerRecompute::full);
+    CHECK(selective.forward == none.forward);
+    CHECK(full.forward == none.forward);
+    CHECK(full.weight == none.weight);
+    // 4 s^2 h operations on 2 ranks at 0.5 a tick.
+    CHECK(selective.input - none.input == Ticks{4ll * 2048 * 2048 * 12288});
+    CHECK(full.input == none.input + none.forward);  // its all-reduces too
+  }
+
+  TEST_CASE("times: embedding and head of a vocabulary that the ranks share") {
+    const Transformer model = gpt(64, 4, 128, 64);
+    Hardware hardware = machine();
+    hardware.memory = {std::int64_t{1} << 62};
+    const auto times = [&](ModelPart part, bool sp) {
+      return pass_times(model, tensor_parallel(2, sp), hardware, part);
+    };
+    const Ticks whole = all_reduce_time(Bytes(8192), 2, hardware.intra);
+    const Ticks half = half_all_reduce_time(Bytes(8192), 2, hardware.intra);
+    CHECK(half * 2 == whole);
+    const Ticks loss = all_reduce_time(Bytes(4 * 64), 2, hardware.intra) * 3;
+    const Ticks logits{2 * 64 * 64 * 128};  // on 2 ranks at 0.5 operations a tick
+    CHECK(times(ModelPart::head, false).forward == logits + loss);
+    CHECK(times(ModelPart::head, false).input == logits + whole);
+    CHECK(times(ModelPart::head, false).weight == logits);
+    CHECK(times(ModelPart::head, true).forward == logits + half + loss);
+    CHECK(times(ModelPart::head, true).input == logits + half);
+    const Ticks mask{1};  // a tick to write it
+    CHECK(times(ModelPart::embedding, false).forward == mask + whole);
+    CHECK(times(ModelPart::embedding, false).input == mask);
+    CHECK(times(ModelPart::embedding, true).forward == mask + half);
+    CHECK(times(ModelPart::embedding, true).input == mask + half);
+    CHECK(times(ModelPart::embedding, true).weight == Ticks{});
+  }
+
+  TEST_CASE("times: tokens go to their experts and back, in both directions") {
+    Transformer model = gpt(64, 4, 128, 64);
+    model.experts = 8;
+    model.top_k = 2;
+    const auto times = [&](std::int32_t ep) {
+      return pass_times(model, {.tp = 2, .ep = ep, .dp = 8}, machine(), ModelPart::layer);
+    };
+    const auto exchange = [&](std::int32_t ep, const Connection& connection) {
+      return all_to_all_time(Bytes(2 * 8192), ep, connection) * 2;
+    };
+    // Fewer experts on a rank are fewer weights to read, here below what computing takes.
+    CHECK(times(4).forward - times(1).forward == exchange(4, machine().intra));
+    CHECK(times(4).input - times(1).input == exchange(4, machine().intra));
+    CHECK(times(8).forward - times(1).forward == exchange(8, machine().inter));  // 16 ranks
+    CHECK(times(4).weight == times(1).weight);
+  }
+
+  TEST_CASE("gradients are reduced over the replicas in 4 bytes") {
+    const Transformer model = gpt(64, 4, 128, 64);
+    const Hardware hardware = machine();
+    CHECK(gradient_sync(model, {}, hardware, ModelPart::layer) == Ticks{});
+    const ModelParallel replicas{.dp = 16};  // beyond a node
+    const Bytes bytes(4 * (12 * 64 * 64 + 13 * 64));
+    CHECK(gradient_sync(model, replicas, hardware, ModelPart::layer) ==
+          all_reduce_time(bytes, 16, hardware.inter));
+    const ModelParallel in_node{.tp = 2, .dp = 4};
+    CHECK(gradient_sync(model, in_node, hardware, ModelPart::layer) ==
+          all_reduce_time(Bytes(4 * (12 * 64 * 64 + 7 * 64 + 6 * 64 * 2) / 2), 4, hardware.intra));
+  }
+
+  TEST_CASE("amounts become ticks, or an error") {
+    CHECK(computing_time(Flops(3), {2'000'000'000'000}) == Ticks{2});  // 1.5 half up
+    CHECK(computing_time(Flops(0), {1}) == Ticks{});
+    CHECK(computing_time(Flops(9'000'000), {1}) == Ticks{9'000'000'000'000'000'000});
+    CHECK_THROWS_AS(computing_time(Flops(Int128{1} << 120), {1}), Error);
+    CHECK(scaled(FlopRate{1000}, Decimal{1}) == FlopRate{1});
+    CHECK(scaled(FlopRate{312}, Decimal{Decimal::kOne / 2}) == FlopRate{156});
+  }
+
+  TEST_CASE("ratios of products keep their digits beyond 128 bits") {
+    const std::vector<Int128> above = {Int128{7} << 90, Int128{1} << 90, 3};
+    const std::vector<Int128> below = {Int128{11} << 100, Int128{1} << 80};
+    CHECK(format_ratio(ratio_of_products(above, below)) == format_ratio({21, 11}));
+    const Int128 odd = (Int128{1} << 100) + 1;
+    const std::vector<Int128> odd_above = {odd, odd + 2, 5};
+    const std::vector<Int128> odd_below = {odd + 4, odd + 6};
+    CHECK(format_ratio(ratio_of_products(odd_above, odd_below)) == "5");
+    CHECK(format_ratio(ratio_of_products(std::vector<Int128>{0, 5}, std::vector<Int128>{7})) ==
+          "0");
+  }
+}

@@ -1,0 +1,26 @@
+// Models that papers publish numbers of.
+#pragma once
+
+#include <cstdint>
+
+#include "sim/model.hpp"
+
+namespace pipesim::test {
+
+/// A decoder as GPT-3 is one: as many heads for keys and values, a feed-forward part of 4 widths.
+inline Transformer gpt(std::int64_t hidden, std::int64_t heads, std::int64_t vocab = 51200,
+                       std::int64_t seq = 2048) {
+  return {.hidden = hidden,
+          .heads = heads,
+          .kv_heads = heads,
+          .ffn = 4 * hidden,
+          .vocab = vocab,
+          .seq = seq,
+          .microbatch = 1};
+}
+
+inline constexpr std::int64_t kGpt3Layers = 96;
+
+inline Transformer gpt3() { return gpt(12288, 96); }
+
+}  // namespace pipesim::test
