@@ -334,11 +334,14 @@ TEST_SUITE("unit") {
       const auto found = find_over_limit(run.graph, run.timeline);
       return found ? sentence(*found, problem, TimeUnit::ps) : "";
     };
-    CHECK(over() == "device 0 holds 2 GiB when F1 starts at 1 ps, over the limit of 2 GiB");
+    CHECK(over() ==
+          "device 0 holds 2147483649 B when F1 starts at 1 ps, over the limit of 2147483648 B");
     problem.memory.stages[2].activation *= 3;
-    CHECK(over() == "device 0 holds 2 GiB when F1 starts at 1 ps, over the limit of 2 GiB");
+    CHECK(over() ==
+          "device 0 holds 2147483649 B when F1 starts at 1 ps, over the limit of 2147483648 B");
     problem.memory.stages[0].activation = 0;
-    CHECK(over() == "device 1 holds 2 GiB when F1 starts at 2 ps, over the limit of 2 GiB");
+    CHECK(over() ==
+          "device 1 holds 2147483649 B when F1 starts at 2 ps, over the limit of 2147483648 B");
     problem.memory.stages[1].activation = 0;
     CHECK(over() == "device 2 holds 3 GiB when F0 starts at 2 ps, over the limit of 2 GiB");
     problem.memory.stages[1].resident = std::int64_t{3} << 30;

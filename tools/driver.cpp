@@ -184,19 +184,6 @@ std::string formatted(const Report& report, const Request& request) {
   return report_table(report);
 }
 
-/// What is wrong with an order that was read from a file is wrong in that file.
-Error with_order_file(const Error& error, const std::string& file) {
-  if (file.empty()) return error;
-  std::vector<Fault> faults = error.faults();
-  for (Fault& fault : faults) {
-    const bool of_order = fault.pointer == "/schedule" || fault.pointer == "/schedule/order";
-    if (!of_order || !fault.place.empty()) continue;
-    fault.place = file;
-    fault.pointer.clear();
-  }
-  return Error(std::move(faults), error.kind());
-}
-
 /// Calls the command's body; a fault found after reading gets the place of its config value.
 template <class Body>
 int with_config(const Request& request, const Registry& registry, Body body) {

@@ -102,4 +102,16 @@ void require_different_files(const Request& request, const RunConfig& run) {
   }
 }
 
+Error with_order_file(const Error& error, const std::string& file) {
+  if (file.empty()) return error;
+  std::vector<Fault> faults = error.faults();
+  for (Fault& fault : faults) {
+    const bool of_order = fault.pointer == "/schedule" || fault.pointer == "/schedule/order";
+    if (!of_order || !fault.place.empty()) continue;
+    fault.place = file;
+    fault.pointer.clear();
+  }
+  return Error(std::move(faults), error.kind());
+}
+
 }  // namespace pipesim

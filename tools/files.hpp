@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "sim/error.hpp"
 #include "sim/io/config.hpp"
 #include "sim/io/output_file.hpp"
 #include "tools/driver.hpp"
@@ -19,5 +20,8 @@ OutputFile result_file(const OutputConfig& output);
 /// spelling of its path, one would be lost. Devices and pipes may be named twice. Standard input
 /// can be read once.
 void require_different_files(const Request& request, const RunConfig& config);
+
+/// What is wrong with an order that was read from a file, as a fault of that file. "" is no file.
+Error with_order_file(const Error& error, const std::string& file);
 
 }  // namespace pipesim

@@ -178,7 +178,7 @@ TEST_SUITE("cli") {
           "x:2:10: \"1000000000000000000\" is no number of repetitions here; an integer from 1 to "
           "2: each repetition is another microbatch\n");
     CHECK(fault(kFile, "0F0,0F1,0B0\r\n1F0,1F1,1B0,1B1\r\n") ==
-          "command line: --schedule: /schedule: 0B1 is missing on device 0; each op once\n");
+          "x: 0B1 is missing on device 0; each op once\n");
     CHECK(fault(kFile, "0B0,0F0,0F1,0B1\r\n1F0,1F1,1B0,1B1\r\n", 1).find("deadlock") !=
           std::string::npos);
     CHECK(fault(kFile + std::string("--set schedule.file=none"), csv) ==
