@@ -108,16 +108,20 @@ class CostReader {
     const std::size_t before = faults_.size();
     CostRow row;
     row.line = line_;
-    const CsvField& stage_cell = cells[*columns_.stage];
+    // The header has been read: these columns are there.
+    const auto cell = [&](std::optional<std::size_t> column) -> const CsvField& {
+      return cells[column.value_or(0)];
+    };
+    const CsvField& stage_cell = cell(columns_.stage);
     if (const auto stage = parse_index(stage_cell.text)) {
       row.stage = Stage{*stage};
     } else {
       report(stage_cell, fmt::format("\"{}\" is no stage", abbreviated(stage_cell.text)),
              "an integer from 0");
     }
-    read_kind(cells[*columns_.kind], row);
-    if (columns_.microbatch) read_microbatch(cells[*columns_.microbatch], row);
-    read_time(cells[*columns_.time], row);
+    read_kind(cell(columns_.kind), row);
+    if (columns_.microbatch) read_microbatch(cell(columns_.microbatch), row);
+    read_time(cell(columns_.time), row);
     if (faults_.size() == before) add(stage_cell, row);
   }
 
