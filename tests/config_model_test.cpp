@@ -1,6 +1,7 @@
 // The sections model, parallel and hardware: what the reader accepts and refuses, and what costs a
 // run has of them.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <string>
 #include <vector>
@@ -24,6 +25,7 @@ const std::string kModel =
 
 RunConfig config_with(const std::vector<std::string>& assignments) {
   std::vector<Override> overrides;
+  overrides.reserve(assignments.size());
   for (const std::string& assignment : assignments) overrides.push_back(set(assignment));
   return test::load({.file = kModel, .overrides = overrides}).config;
 }
@@ -67,7 +69,7 @@ void check_refused(const std::vector<Refused>& cases) {
   for (const auto& [assignment, message] : cases) {
     CAPTURE(assignment);
     const std::string path = assignment.substr(0, assignment.find('='));
-    CHECK(fault_with(assignment) == "command line: --set " + path + ": /" + message);
+    CHECK(fault_with(assignment) == fmt::format("command line: --set {}: /{}", path, message));
   }
 }
 
@@ -248,9 +250,10 @@ TEST_SUITE("unit") {
 
   TEST_CASE("a model beside what it stands in place of") {
     for (const std::string key : {"t_f", "t_b", "t_w", "t_r"}) {
-      CHECK(fault_with(key + "=1") == "command line: --set " + key + ": /" + key + ": " + key +
-                                          " beside model; one of the two: all of a stage's costs "
-                                          "follow from the model");
+      CHECK(fault_with(key + "=1") ==
+            fmt::format("command line: --set {0}: /{0}: {0} beside model; one of the two: all of a "
+                        "stage's costs follow from the model",
+                        key));
     }
     CHECK(fault_with("costs=a.csv") ==
           "command line: --set costs: /costs: costs beside model; "

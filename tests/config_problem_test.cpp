@@ -67,6 +67,7 @@ Ticks duration(const Problem& problem, const std::string& op) {
 
 std::vector<std::int64_t> forwards(const Problem& problem) {
   std::vector<std::int64_t> result;
+  result.reserve(problem.costs.size());
   for (const StageCosts& costs : problem.costs) result.push_back(costs.forward.count);
   return result;
 }

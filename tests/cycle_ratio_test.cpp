@@ -91,7 +91,7 @@ TEST_SUITE("unit") {
       REQUIRE(every_cycle_advances(vertices, edges));
       const std::optional<CriticalCycle> found = maximum_cycle_ratio(vertices, edges);
       REQUIRE(found.has_value() == all.largest.has_value());
-      if (!found) continue;
+      if (!found || !all.largest) continue;
       ++with_cycles;
       CHECK(found->ratio() == *all.largest);
       REQUIRE(found->edges.size() == all.fewest_edges);
@@ -126,9 +126,8 @@ TEST_SUITE("unit") {
     constexpr std::int64_t kLong = 4'000'000'000'000'000'000;
     const std::vector<PeriodicEdge> edges{
         {0, 0, Ticks{kLong}, 1}, {1, 1, Ticks{kLong + 1}, 1}, {2, 2, Ticks{kLong - 1}, 1}};
-    const std::optional<CriticalCycle> found = maximum_cycle_ratio(3, edges);
-    REQUIRE(found);
-    CHECK(found->edges == std::vector<std::size_t>{1});
+    const CriticalCycle found = maximum_cycle_ratio(3, edges).value_or(CriticalCycle{});
+    CHECK(found.edges == std::vector<std::size_t>{1});
   }
 
   TEST_CASE("a graph without a cycle, and one whose cycles take no time") {

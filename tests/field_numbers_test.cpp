@@ -85,7 +85,7 @@ ScheduleRun run_forward_pairs(const std::string& name, int p, int m, const Costs
     for (int s = 0; s < problem.stages(); ++s) {
       for (int j = 0; j < m; ++j) {
         const Ticks one = problem.duration(Op{kind, Stage{s}, Microbatch{j}});
-        durations.push_back(kind == OpKind::forward ? one * std::int64_t{j % 2 * 2} : one);
+        durations.push_back(kind == OpKind::forward ? one * (j % 2 == 0 ? 0 : 2) : one);
       }
     }
   }

@@ -82,12 +82,12 @@ std::string drawn(const Command& command) {
 
 /// Whether this binary has the command.
 bool is_known(const std::string& command) {
-  static const std::string help = shell("\"$PIPESIM\" --help").out;
+  const std::string help = shell("\"$PIPESIM\" --help").out;
   return command.rfind("pipesim shapes", 0) != 0 || help.find("\n  shapes ") != std::string::npos;
 }
 
 std::set<std::string> numbers_in(const std::string& text) {
-  static const std::regex number(R"(\d+(\.\d+)?)");
+  const std::regex number(R"(\d+(\.\d+)?)");
   std::set<std::string> found;
   for (std::sregex_iterator at(text.begin(), text.end(), number), end; at != end; ++at) {
     found.insert(at->str());
@@ -125,7 +125,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("the times and ratios in the prose of the pages are printed by their commands") {
-    static const std::regex result(R"((\d+\.\d+|\d+(?= ms)))");
+    const std::regex result(R"((\d+\.\d+|\d+(?= ms)))");
     for (const std::string& name : kPages) {
       const Page page = read_page(name);
       std::string outputs;

@@ -1,5 +1,6 @@
 // Orders from files, and programs as files for PyTorch.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <string>
 #include <vector>
@@ -39,11 +40,12 @@ TEST_SUITE("cli") {
       const std::string program = directory.path("program.txt");
       REQUIRE(run_pipesim("program " + schedule + " --output " + program).exit_code == 0);
       const std::string custom =
-          schedule + " --schedule custom --set schedule.file=" + program + " ";
+          fmt::format("{} --schedule custom --set schedule.file={} ", schedule, program);
       CHECK(run_pipesim("program " + custom).out == read_file(program));
       const auto timeline = [&](const std::string& arguments) {
-        const Outcome outcome = run_pipesim(arguments + " --quiet --format csv --no-header" +
-                                            " --timeline " + directory.path("t.csv"));
+        const Outcome outcome =
+            run_pipesim(fmt::format("{} --quiet --format csv --no-header --timeline {}", arguments,
+                                    directory.path("t.csv")));
         CHECK(outcome.exit_code == 0);
         return read_file(directory.path("t.csv"));
       };
@@ -60,7 +62,7 @@ TEST_SUITE("cli") {
       REQUIRE(first.exit_code == 0);
       const std::string key = "  \"config\": ";
       const std::size_t begin = first.out.find(key) + key.size();
-      const std::string config = first.out.substr(begin, first.out.find('\n', begin) - begin - 1);
+      std::string config = first.out.substr(begin, first.out.find('\n', begin) - begin - 1);
       CHECK(run_pipesim("--config -", config).out == first.out);
       return config;
     };
