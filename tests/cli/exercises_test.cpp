@@ -139,4 +139,20 @@ TEST_SUITE("cli") {
       }
     }
   }
+
+  TEST_CASE("README prints what pipesim prints") {
+    std::istringstream lines(read_file(PIPESIM_SOURCE_DIR "/README.md"));
+    int compared = 0;
+    for (std::string line; std::getline(lines, line);) {
+      if (line.rfind("$ pipesim ", 0) != 0) continue;
+      const std::string command = line.substr(2);
+      std::string output;
+      while (std::getline(lines, line) && line != "```") output += line + "\n";
+      CAPTURE(command);
+      if (output.find("\n  ...\n") != std::string::npos) continue;  // a part of it
+      CHECK(output == output_of(command));
+      ++compared;
+    }
+    CHECK(compared >= 6);
+  }
 }
