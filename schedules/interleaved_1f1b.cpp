@@ -131,7 +131,7 @@ void check(const Problem& problem, const Parameters& parameters) {
          fmt::format("no group: all m = {} microbatches are one", m));
   }
   if (*group < p || *group > m) {
-    fail(fmt::format("{}", *group), fmt::format("p = {} to m = {}", p, m));
+    fail(fmt::format("group = {}", *group), fmt::format("p = {} to m = {}", p, m));
   }
   if (!last_group_fills_the_pipeline(problem, *group)) {
     fail(fmt::format("m % group = {} % {} = {}", m, *group, m % *group),

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "schedules/streams.hpp"
 #include "sim/problem.hpp"
 #include "sim/program.hpp"
 
@@ -15,6 +16,15 @@ inline LaneOrder warm_up_lane(Stage stage, std::int64_t warm_up, std::int64_t m)
   return {repeat(warm_up, {forward(stage, 0)}),
           repeat(m - warm_up, {forward(stage, warm_up), backward(stage, 0)}),
           repeat(warm_up, {backward(stage, m - warm_up)})};
+}
+
+/// The same with the backward split: a weight gradient stands `delay` microbatches after its input
+/// gradient, in the same turn (Zero Bubble, 2401.10241, section 2.2: ZB-H1 has delay i on device
+/// i).
+inline LaneOrder split_warm_up_lane(Stage stage, std::int64_t warm_up, std::int64_t delay,
+                                    std::int64_t m) {
+  return in_step({stream(forward(stage, 0), m), stream(backward_input(stage, 0), m, warm_up),
+                  stream(backward_weight(stage, 0), m, warm_up + delay)});
 }
 
 /// The warm-up of 1F1B: as many forwards as there are devices after this one (PipeDream-Flush,

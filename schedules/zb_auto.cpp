@@ -26,6 +26,7 @@
 #include "schedules/candidate.hpp"
 #include "schedules/limit.hpp"
 #include "schedules/schedule.hpp"
+#include "schedules/warm_up.hpp"
 #include "schedules/zero_bubble_search.hpp"
 #include "sim/list_schedule.hpp"
 
@@ -58,31 +59,6 @@ enum class Weights {
   delayed   ///< on device i by i microbatches (ZB-H1: 2401.10241, section 2.2)
 };
 
-/// The order of one device.
-std::vector<Op> one_forward_one_gradient(std::int32_t microbatches, Stage stage,
-                                         std::int32_t warm_up, std::int32_t delay,
-                                         Weights weights) {
-  std::vector<Op> ops;
-  const auto add = [&](OpKind kind, std::int32_t j) {
-    ops.push_back({.kind = kind, .stage = stage, .microbatch = Microbatch{j}});
-  };
-  for (std::int32_t j = 0; j < warm_up; ++j) add(OpKind::forward, j);
-  for (std::int32_t j = 0; j < microbatches; ++j) {
-    if (j < microbatches - warm_up) add(OpKind::forward, j + warm_up);
-    if (weights == Weights::fused) {
-      add(OpKind::backward, j);
-      continue;
-    }
-    add(OpKind::backward_input, j);
-    if (j >= delay) add(OpKind::backward_weight, j - delay);
-  }
-  if (weights == Weights::fused) return ops;
-  for (std::int32_t j = std::max(microbatches - delay, 0); j < microbatches; ++j) {
-    add(OpKind::backward_weight, j);
-  }
-  return ops;
-}
-
 /// How many of that size an amount holds.
 std::int64_t most(Int128 amount, std::int64_t size) {
   return size == 0 ? kNoBudget : static_cast<std::int64_t>(amount / size);
@@ -101,9 +77,11 @@ Program one_forward_one_gradient(const Problem& problem, const std::vector<std::
     warm_up = std::min(warm_up, most(budget - use.forward, use.forward));
     const std::int64_t delay =
         std::min<std::int64_t>(i, most(budget - use.forward * Int128{warm_up + 1}, use.pending));
-    program.lanes.push_back(with_loops(one_forward_one_gradient(
-        problem.microbatches, Stage{i}, static_cast<std::int32_t>(warm_up),
-        weights == Weights::delayed ? static_cast<std::int32_t>(delay) : 0, weights)));
+    const std::int64_t m = problem.microbatches;
+    program.lanes.push_back(
+        weights == Weights::fused
+            ? warm_up_lane(Stage{i}, warm_up, m)
+            : split_warm_up_lane(Stage{i}, warm_up, weights == Weights::delayed ? delay : 0, m));
   }
   return program;
 }

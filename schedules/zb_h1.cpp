@@ -8,6 +8,7 @@
 
 #include "schedules/schedule.hpp"
 #include "schedules/streams.hpp"
+#include "schedules/warm_up.hpp"
 
 namespace pipesim {
 
@@ -26,9 +27,7 @@ std::int64_t peak(const Problem& problem, const Parameters& /*parameters*/, Devi
 }
 
 LaneOrder paper_order(int stage_index, std::int64_t m, std::int64_t warm_up) {
-  const Stage stage{stage_index};
-  return in_step({stream(forward(stage, 0), m), stream(backward_input(stage, 0), m, warm_up),
-                  stream(backward_weight(stage, 0), m, warm_up + stage_index)});
+  return split_warm_up_lane(Stage{stage_index}, warm_up, stage_index, m);
 }
 
 LaneOrder light_order(int stage_index, std::int64_t m, std::int64_t warm_up) {

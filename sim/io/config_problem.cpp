@@ -163,11 +163,6 @@ Problem make_problem(const RunConfig& given, const Placement& placement, const I
   problem.microbatches = config.m;
   problem.placement = placement;
   problem.iterations = make_iterations(config, map);
-  const std::int64_t all = std::int64_t{config.m} * config.iterations.count;
-  if (all > std::numeric_limits<std::int32_t>::max()) {
-    fail("/iterations/count", fmt::format("{} microbatches in all steps", all),
-         fmt::format("at most {}", std::numeric_limits<std::int32_t>::max()));
-  }
   problem.recompute = recomputing(config, map.stages());
   if (!config.iterations.flush.value) join_steps(problem);
   if (config.costs.file.empty()) {

@@ -164,8 +164,10 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("interleaved_1f1b refuses what Megatron-LM refuses") {
-    CHECK_THROWS_WITH(program_of(4, 8, parameters(2, 3)), "/schedule/group: 3; p = 4 to m = 8");
-    CHECK_THROWS_WITH(program_of(4, 8, parameters(2, 9)), "/schedule/group: 9; p = 4 to m = 8");
+    CHECK_THROWS_WITH(program_of(4, 8, parameters(2, 3)),
+                      "/schedule/group: group = 3; p = 4 to m = 8");
+    CHECK_THROWS_WITH(program_of(4, 8, parameters(2, 9)),
+                      "/schedule/group: group = 9; p = 4 to m = 8");
     CHECK_THROWS_WITH(
         program_of(4, 9, parameters(2, 4)),
         "/schedule/group: m % group = 9 % 4 = 1; 0 or at least p = 4, such as with group 5");
