@@ -6,12 +6,11 @@
 
 #include "schedules/schedule.hpp"
 #include "schedules/v_pattern.hpp"
+#include "schedules/v_stages.hpp"
 
 namespace pipesim {
 
 namespace {
-
-Placement place(int devices, const Parameters& /*parameters*/) { return v_placement(devices); }
 
 std::int64_t peak(const Problem& problem, const Parameters& /*parameters*/, Device /*device*/) {
   return 2 *
@@ -60,10 +59,10 @@ const Schedule schedule_1f1b_v = {
                         "activations",
              .source = "Qi et al., Pipeline Parallelism with Controllable Memory, "
                        "arXiv 2405.15362",
-             .placement = "V: stages i and 2p-1-i on device i",
+             .placement = kVStages,
              .peak = "2 min(floor((2p + 3) / 3), m)",
              .parameters = {}},
-    .place = place,
+    .place = place_v_stages,
     .peak = peak,
     .build = build,
 };

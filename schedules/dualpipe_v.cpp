@@ -1,13 +1,12 @@
 // DualPipeV (github.com/deepseek-ai/DualPipe): DualPipe cut in half. One copy of the model goes
 // there and back over the devices, and a device overlaps a forward of one of its stages with a
 // backward of the other. The steps are in dual_pipe_steps.cpp.
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "schedules/dual_pipe_steps.hpp"
 #include "schedules/first_microbatches.hpp"
 #include "schedules/schedule.hpp"
+#include "schedules/v_stages.hpp"
 
 namespace pipesim {
 
@@ -16,14 +15,10 @@ namespace {
 /// The fewest microbatches for which the steps have a meaning.
 std::int64_t minimum(const Problem& problem) { return 2 * std::int64_t{problem.devices}; }
 
-Placement place(int devices, const Parameters& /*parameters*/) { return v_placement(devices); }
-
 Plan plan(const Problem& problem, const Parameters& parameters) {
   Plan plan{parameters, {}};
   if (problem.microbatches < minimum(problem)) {
-    plan.notes.push_back(fmt::format(
-        "built for the minimum of 2p = {} microbatches, of which those from {} on are left out",
-        minimum(problem), problem.microbatches));
+    plan.notes.push_back(first_microbatches_note("2p", minimum(problem), problem.microbatches));
   }
   return plan;
 }
@@ -53,11 +48,11 @@ const Schedule schedule_dualpipe_v = {
     .info = {.name = "dualpipe_v",
              .summary = "forwards of one way of a V overlap backwards of the other",
              .source = "github.com/deepseek-ai/DualPipe",
-             .placement = "V: stages i and 2p-1-i on device i",
+             .placement = kVStages,
              .peak = "min(2p + 1, 2m)",
              .backward = BackwardPass::mixed,
              .parameters = {}},
-    .place = place,
+    .place = place_v_stages,
     .plan = plan,
     .peak = peak,
     .build = build,

@@ -7,12 +7,11 @@
 
 #include "schedules/schedule.hpp"
 #include "schedules/v_pattern.hpp"
+#include "schedules/v_stages.hpp"
 
 namespace pipesim {
 
 namespace {
-
-Placement place(int devices, const Parameters& /*parameters*/) { return v_placement(devices); }
 
 std::int64_t peak(const Problem& problem, const Parameters& /*parameters*/, Device /*device*/) {
   const std::int64_t microbatches =
@@ -47,11 +46,11 @@ const Schedule schedule_v_min = {
              .summary = "a V of two stages a device that keeps a third of 1f1b's activations",
              .source = "Qi et al., Pipeline Parallelism with Controllable Memory, "
                        "arXiv 2405.15362, section 3",
-             .placement = "V: stages i and 2p-1-i on device i",
+             .placement = kVStages,
              .peak = "2 min(floor((p + 4) / 3), m, memory.limit)",
              .backward = BackwardPass::split,
              .parameters = {}},
-    .place = place,
+    .place = place_v_stages,
     .plan = plan,
     .peak = peak,
     .build = build,

@@ -19,6 +19,7 @@
 #include "schedules/candidate.hpp"
 #include "schedules/limit.hpp"
 #include "schedules/schedule.hpp"
+#include "schedules/v_stages.hpp"
 #include "sim/list_schedule.hpp"
 #include "sim/memory.hpp"
 
@@ -235,8 +236,6 @@ std::vector<std::int64_t> budgets_of(const Problem& problem, const Parameters& p
   return memory_budgets(problem, limit, messages);
 }
 
-Placement place(int devices, const Parameters& /*parameters*/) { return v_placement(devices); }
-
 std::int64_t peak(const Problem& problem, const Parameters& parameters, Device device) {
   return most_activations(problem,
                           budgets_of(problem, parameters))[static_cast<std::size_t>(device.value)];
@@ -304,7 +303,7 @@ const Schedule schedule_v_zb = {
              .summary =
                  "the V placement's smallest bubbles found under a limit on memory, by search",
              .source = "Qi et al., Zero Bubble, arXiv 2401.10241v1, section 6",
-             .placement = "V: stages i and 2p-1-i on device i",
+             .placement = kVStages,
              .peak = "min(4 limit - 1, 2m)",
              .backward = BackwardPass::split,
              .parameters = {{.name = kLimit,
@@ -312,7 +311,7 @@ const Schedule schedule_v_zb = {
                              .minimum = 1,
                              .summary = "microbatches whose activations a device may hold; absent: "
                                         "memory.limit if there is one, else p"}}},
-    .place = place,
+    .place = place_v_stages,
     .plan = plan_limit,
     .check = check_limit,
     .peak = peak,

@@ -2,13 +2,13 @@
 // ScheduleZBVZeroBubble): stages i and 2p-1-i on device i, so that the last stage is where the
 // first is, and 1F1B's memory. The rule has a meaning from m = 2p-1 microbatches on; for fewer it
 // is that order without the ops of the microbatches that there are not.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
 
+#include "schedules/first_microbatches.hpp"
 #include "schedules/schedule.hpp"
 #include "schedules/streams.hpp"
+#include "schedules/v_stages.hpp"
 
 namespace pipesim {
 
@@ -22,10 +22,7 @@ Plan plan(const Problem& problem, const Parameters& parameters) {
   Plan plan{parameters, {}};
   const std::int64_t fewest = fewest_microbatches(problem);
   if (problem.microbatches < fewest) {
-    plan.notes.push_back(
-        fmt::format("the order is that of 2p-1 = {} microbatches, the fewest for zb_v, without the "
-                    "ops of those from m = {} on",
-                    fewest, problem.microbatches));
+    plan.notes.push_back(first_microbatches_note("2p-1", fewest, problem.microbatches));
   }
   return plan;
 }
@@ -42,18 +39,14 @@ struct Turn {
   friend auto operator<=>(const Turn&, const Turn&) = default;
 };
 
-/// A device's order, phase by phase. Each turn takes the next microbatch of its kind and stage;
-/// those from `microbatches` on are left out.
+/// A device's order, phase by phase. Each turn takes the next microbatch of its kind and stage.
 class PhasedOrder {
  public:
-  explicit PhasedOrder(std::int64_t microbatches) : microbatches_(microbatches) {}
-
   void add(std::int64_t repetitions, const std::vector<Turn>& turns) {
     std::vector<Stream> streams;
     for (const Turn& turn : turns) {
       std::int64_t& next = next_[turn];
-      const std::int64_t count = std::clamp<std::int64_t>(microbatches_ - next, 0, repetitions);
-      streams.push_back(stream(item(turn.kind, turn.stage, next), count));
+      streams.push_back(stream(item(turn.kind, turn.stage, next), repetitions));
       next += repetitions;
     }
     const LaneOrder phase = in_step(streams);
@@ -63,7 +56,6 @@ class PhasedOrder {
   const LaneOrder& order() const { return order_; }
 
  private:
-  std::int64_t microbatches_;
   std::map<Turn, std::int64_t> next_;
   LaneOrder order_;
 };
@@ -81,7 +73,7 @@ LaneOrder order(const Problem& problem, int i) {
   const std::int64_t fewest = fewest_microbatches(problem);
   const std::int64_t steady = std::max<std::int64_t>(problem.microbatches, fewest) - fewest + i;
 
-  PhasedOrder order(problem.microbatches);
+  PhasedOrder order;
   order.add(2 * (p - i) - 1, {f0});
   order.add(i, {f1, f0});
   order.add(p - i, {f1, i1, w1});
@@ -97,10 +89,9 @@ LaneOrder order(const Problem& problem, int i) {
 Program build(const Problem& problem, const Parameters& /*parameters*/) {
   Program program;
   for (int i = 0; i < problem.devices; ++i) program.lanes.push_back(order(problem, i));
-  return program;
+  const std::int64_t m = problem.microbatches;
+  return m < fewest_microbatches(problem) ? first_microbatches(program, m) : program;
 }
-
-Placement place(int devices, const Parameters& /*parameters*/) { return v_placement(devices); }
 
 }  // namespace
 
@@ -109,11 +100,11 @@ const Schedule schedule_zb_v = {
     .info = {.name = "zb_v",
              .summary = "no bubble after the first forwards in 1f1b's memory, on a V of stages",
              .source = "Qi et al., Zero Bubble, arXiv 2401.10241v1, section 6",
-             .placement = "V of 2 stages a device",
+             .placement = kVStages,
              .peak = "2 min(p, m)",
              .backward = BackwardPass::split,
              .parameters = {}},
-    .place = place,
+    .place = place_v_stages,
     .plan = plan,
     .peak = peak,
     .build = build,

@@ -37,9 +37,8 @@ TEST_SUITE("unit") {
               "0F0 0F1 3F0 3I0 3W0 3F1 3I1 3W1 0I0 0W0 0I1 0W1",
               "1F0 2F0 1F1 2F1 2I0 2W0 1I0 1W0 2I1 2W1 1I1 1W1",
           });
-    CHECK(notes(2, 2) == std::vector<std::string>{
-                             "the order is that of 2p-1 = 3 microbatches, the fewest for zb_v, "
-                             "without the ops of those from m = 2 on"});
+    CHECK(notes(2, 2) == std::vector<std::string>{"built for the minimum of 2p-1 = 3 microbatches, "
+                                                  "of which those from 2 on are left out"});
     CHECK(notes(2, 3).empty());
   }
 
