@@ -2,14 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "sim/error.hpp"
+#include "sim/types.hpp"
 
 namespace pipesim {
 
@@ -102,13 +105,41 @@ void require_different_files(const Request& request, const RunConfig& run) {
   }
 }
 
+namespace {
+
+/// "FILE:ROW:COLUMN" of the last cell of a table that is the op with which a fault's text begins;
+/// the file where there is none, as in a program.
+std::string place_in_order(const std::string& file, const std::string& text, const Fault& fault) {
+  const std::string token = fault.what.substr(0, fault.what.find(' '));
+  std::string place = file;
+  if (!parse_token(token)) return place;
+  constexpr std::string_view kSeparators = ",\r\n";
+  std::size_t row = 1;
+  std::size_t row_begin = 0;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find_first_of(kSeparators, begin), text.size());
+    if (std::string_view(text).substr(begin, end - begin) == token) {
+      place = fmt::format("{}:{}:{}", file, row, begin - row_begin + 1);
+    }
+    begin = end + 1;
+    if (end < text.size() && text[end] == '\n') {
+      ++row;
+      row_begin = begin;
+    }
+  }
+  return place;
+}
+
+}  // namespace
+
 Error with_order_file(const Error& error, const std::string& file) {
   if (file.empty()) return error;
+  const std::string text = read_file(file).text;
   std::vector<Fault> faults = error.faults();
   for (Fault& fault : faults) {
     const bool of_order = fault.pointer == "/schedule" || fault.pointer == "/schedule/order";
     if (!of_order || !fault.place.empty()) continue;
-    fault.place = file;
+    fault.place = place_in_order(file, text, fault);
     fault.pointer.clear();
   }
   return Error(std::move(faults), error.kind());

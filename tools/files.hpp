@@ -21,7 +21,8 @@ OutputFile result_file(const OutputConfig& output);
 /// can be read once.
 void require_different_files(const Request& request, const RunConfig& config);
 
-/// What is wrong with an order that was read from a file, as a fault of that file. "" is no file.
+/// What is wrong with an order that was read from a file, as a fault of that file, with the row and
+/// the column of the cell that it names where there is one. "" is no file.
 Error with_order_file(const Error& error, const std::string& file);
 
 }  // namespace pipesim

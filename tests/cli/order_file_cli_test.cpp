@@ -181,6 +181,11 @@ TEST_SUITE("cli") {
           "2: each repetition is another microbatch\n");
     CHECK(fault(kFile, "0F0,0F1,0B0\r\n1F0,1F1,1B0,1B1\r\n") ==
           "x: 0B1 is missing on device 0; each op once\n");
+    CHECK(fault(kFile, "0F0,0F1,0B0,0B1\r\n1F0,1F1,1B0,1B0\r\n") ==
+          "x:2:13: 1B0 stands twice on device 1; each op once\n");
+    CHECK(fault(kFile, "0F0,0F5,0B0,0B1\r\n1F0,1F1,1B0,1B1\r\n") ==
+          "x:1:5: 0F5 on device 0 is not an op of this problem; stages 0 to 1, microbatches 0 to "
+          "1\n");
     CHECK(fault(kFile, "0B0,0F0,0F1,0B1\r\n1F0,1F1,1B0,1B1\r\n", 1).find("deadlock") !=
           std::string::npos);
     CHECK(fault(kFile + std::string("--set schedule.file=none"), csv) ==
