@@ -67,6 +67,18 @@ OutputFile result_file(const OutputConfig& output) {
   return {output.file, "/output/file"};
 }
 
+OutputFile& OutputFiles::open(const std::string& path, const std::string& pointer) {
+  return files_.emplace_back(path, pointer);
+}
+
+void OutputFiles::flush() {
+  for (OutputFile& file : files_) file.flush();
+}
+
+void OutputFiles::commit() {
+  for (OutputFile& file : files_) file.commit();
+}
+
 void require_different_files(const Request& request, const RunConfig& run) {
   const OutputConfig& output = run.output;
   const std::string config = request.config_file.value_or("");

@@ -1,6 +1,7 @@
 // The files of one request.
 #pragma once
 
+#include <deque>
 #include <string>
 
 #include "sim/error.hpp"
@@ -15,6 +16,19 @@ ConfigText read_file(const std::string& path);
 
 /// The result of a command: a file, or standard output where no file is named.
 OutputFile result_file(const OutputConfig& output);
+
+/// The files that a run writes beside its result.
+class OutputFiles {
+ public:
+  /// As OutputFile's constructor. The reference holds as long as this.
+  OutputFile& open(const std::string& path, const std::string& pointer);
+  /// A full disk is found here, before anything appears in its place.
+  void flush();
+  void commit();
+
+ private:
+  std::deque<OutputFile> files_;
+};
 
 /// Throws Error (bad input) if one file is both read and written, or written twice: whatever the
 /// spelling of its path, one would be lost. Devices and pipes may be named twice. Standard input

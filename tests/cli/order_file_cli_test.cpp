@@ -38,7 +38,7 @@ TEST_SUITE("cli") {
       CAPTURE(schedule);
       const TemporaryDirectory directory;
       const std::string program = directory.path("program.txt");
-      REQUIRE(run_pipesim("program " + schedule + " --output " + program).exit_code == 0);
+      REQUIRE(run_pipesim(fmt::format("program {} --output {}", schedule, program)).exit_code == 0);
       const std::string custom =
           fmt::format("{} --schedule custom --set schedule.file={} ", schedule, program);
       CHECK(run_pipesim("program " + custom).out == read_file(program));

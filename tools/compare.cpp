@@ -1,0 +1,141 @@
+// pipesim compare: several schedules on one problem.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+
+#include "sim/error.hpp"
+#include "sim/io/report.hpp"
+#include "tools/driver.hpp"
+#include "tools/files.hpp"
+#include "tools/prepared_run.hpp"
+#include "tools/standard_error.hpp"
+
+namespace pipesim {
+
+namespace {
+
+/// The config of a run with another schedule: its own parameters if it is the config's schedule.
+RunConfig with_schedule(const RunConfig& config, const std::string& schedule) {
+  RunConfig changed = config;
+  if (changed.schedule != schedule) changed.parameters.clear();
+  changed.schedule = schedule;
+  return changed;
+}
+
+/// A row for each schedule. A schedule that cannot run here is a row too; if none can, the fault
+/// is the config's, and the first one is thrown.
+std::vector<ComparedSchedule> compared(const RunConfig& config, const Request& request,
+                                       const std::vector<std::string>& schedules,
+                                       const Registry& registry) {
+  std::vector<ComparedSchedule> rows;
+  std::exception_ptr first_error;
+  bool any_ran = false;
+  for (const std::string& schedule : schedules) {
+    ComparedSchedule row{.schedule = schedule, .report = {}, .reason = {}};
+    try {
+      const Formula formula = request.formula ? Formula::beside : Formula::none;
+      const Prepared prepared = prepare(with_schedule(config, schedule), registry);
+      row.report = simulate(prepared, formula).report;
+      any_ran = true;
+    } catch (const Error& error) {
+      if (!first_error) first_error = std::current_exception();
+      row.reason = error.what();
+    }
+    rows.push_back(std::move(row));
+  }
+  if (!any_ran) std::rethrow_exception(first_error);
+  return rows;
+}
+
+/// Of schedules that nobody named, those that have an order for the config, fastest first; the
+/// others are named on standard error.
+void keep_valid(std::vector<ComparedSchedule>& rows, const Request& request) {
+  std::vector<std::string> left_out;
+  for (const ComparedSchedule& row : rows) {
+    if (!row.report) left_out.push_back(fmt::format("left out {}: {}", row.schedule, row.reason));
+  }
+  print_notes(request, left_out);
+  std::erase_if(rows, [](const ComparedSchedule& row) { return !row.report; });
+  sort_by_time(rows);
+}
+
+std::vector<std::string> names(const Registry& registry) {
+  std::vector<std::string> result;
+  for (const Schedule* schedule : registry) result.emplace_back(schedule->info.name);
+  return result;
+}
+
+/// Every schedule that has an order for this config.
+std::vector<std::string> comparable(const RunConfig& config, const Registry& registry) {
+  std::vector<std::string> result;
+  for (const Schedule* schedule : registry) {
+    const bool is_given = schedule->info.name == config.schedule;
+    if (is_given || !needs_order(*schedule)) result.emplace_back(schedule->info.name);
+  }
+  return result;
+}
+
+void require_known(const std::vector<std::string>& schedules, const Registry& registry) {
+  const std::vector<std::string> known = names(registry);
+  std::vector<Fault> faults;
+  for (std::size_t i = 0; i < schedules.size(); ++i) {
+    const std::string& schedule = schedules[i];
+    if (std::find(schedules.begin(), schedules.begin() + static_cast<std::ptrdiff_t>(i),
+                  schedule) != schedules.begin() + static_cast<std::ptrdiff_t>(i)) {
+      faults.push_back({.place = "command line: compare",
+                        .value = schedule,
+                        .what = fmt::format("schedule \"{}\" twice", schedule),
+                        .allowed = "each schedule once"});
+      continue;
+    }
+    if (find_schedule(registry, schedule)) continue;
+    faults.push_back({.place = "command line: compare",
+                      .value = schedule,
+                      .what = fmt::format("unknown schedule \"{}\"", schedule),
+                      .allowed = fmt::format("known schedules: {}", fmt::join(known, ", ")),
+                      .nearest = nearest_name(schedule, known)});
+  }
+  if (!faults.empty()) throw Error(std::move(faults));
+}
+
+}  // namespace
+
+int compare(const Request& request, const Registry& registry) {
+  require_known(request.schedules, registry);
+  return with_config(request, registry, [&](const RunConfig& config) {
+    const std::vector<std::string> schedules =
+        request.schedules.empty() ? comparable(config, registry) : request.schedules;
+    const OutputConfig& output = config.output;
+    reject(!output.trace.empty(), "/output/trace", "a comparison writes no trace", "a single run");
+    reject(!output.timeline.empty(), "/output/timeline", "a comparison writes no timeline",
+           "a single run");
+    require_different_files(request, config);
+    reject(request.no_header && output.format != OutputFormat::csv, "/output/format",
+           fmt::format("--no-header with the format {}", name(output.format)), "csv");
+    reject(request.formula && output.format != OutputFormat::json, "/output/format",
+           fmt::format("--formula with the format {}", name(output.format)), "json");
+    OutputFile result = result_file(output);
+    std::vector<ComparedSchedule> rows = compared(config, request, schedules, registry);
+    if (request.schedules.empty()) keep_valid(rows, request);
+    switch (output.format) {
+      case OutputFormat::table:
+        result.write(comparison_table(rows));
+        break;
+      case OutputFormat::json:
+        result.write(comparison_json(rows));
+        break;
+      case OutputFormat::csv:
+        if (!request.no_header) result.write(comparison_csv_header());
+        result.write(comparison_csv_rows(rows));
+        break;
+    }
+    result.commit();
+    const bool any_ok = std::any_of(rows.begin(), rows.end(), [](const ComparedSchedule& row) {
+      return row.report && !row.report->over_limit;
+    });
+    return any_ok ? 0 : 1;
+  });
+}
+
+}  // namespace pipesim

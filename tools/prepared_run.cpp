@@ -1,0 +1,186 @@
+#include "tools/prepared_run.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "sim/analysis.hpp"
+#include "sim/engine.hpp"
+#include "sim/metrics.hpp"
+#include "tools/closed_form.hpp"
+#include "tools/files.hpp"
+#include "tools/memory.hpp"
+#include "tools/standard_error.hpp"
+
+namespace pipesim {
+
+namespace {
+
+LoadedConfig load(const Request& request, const Registry& registry) {
+  std::optional<ConfigText> text;
+  if (request.config_file) text = read_file(*request.config_file);
+  const std::vector<ScheduleSignature> known = signatures(registry);
+  return read_config(text, request.overrides, known);
+}
+
+/// The steps of an asynchronous schedule follow each other without a flush.
+void never_flush(RunConfig& config, std::vector<std::string>& notes) {
+  IterationsConfig& iterations = config.iterations;
+  if (iterations.grad_sync || iterations.optimizer || iterations.barrier) {
+    throw Error(Fault{.pointer = "/iterations",
+                      .what = fmt::format("{} has no end of a step for grad_sync, optimizer or "
+                                          "barrier",
+                                          config.schedule),
+                      .allowed = "none of them: its steps follow each other without a flush"});
+  }
+  if (iterations.flush.is_given && iterations.flush.value) {
+    throw Error(Fault{.pointer = "/iterations/flush",
+                      .value = "true",
+                      .what = fmt::format("{} never flushes", config.schedule),
+                      .allowed = "false, or no flush key"});
+  }
+  if (iterations.count > 1 && iterations.flush.value) {
+    notes.push_back(fmt::format("iterations.flush=false: {} is asynchronous", config.schedule));
+  }
+  iterations.flush = {.value = false, .is_given = true};
+}
+
+}  // namespace
+
+Prepared prepare(const RunConfig& config, const Registry& registry) {
+  Prepared prepared;
+  prepared.config = config;
+  prepared.schedule = find_schedule(registry, config.schedule);
+  PIPESIM_CHECK(prepared.schedule != nullptr);
+  const Schedule& schedule = *prepared.schedule;
+  if (!schedule.info.flushes) never_flush(prepared.config, prepared.notes);
+  prepared.problem = make_problem(prepared.config, place(schedule, config.p, config.parameters),
+                                  slices(schedule, config.parameters));
+  require_memory(op_count(prepared.problem), available_memory());
+  Plan planned = plan(schedule, prepared.problem, config.parameters);
+  prepared.notes.insert(prepared.notes.end(), planned.notes.begin(), planned.notes.end());
+  prepared.config.parameters = std::move(planned.parameters);
+  prepared.problem = with_state(schedule, std::move(prepared.problem), prepared.config.parameters);
+  if (!prepared.problem.parking.keeper.empty()) {
+    prepared.problem.parking.copy_time = copy_times(prepared.config, prepared.problem);
+  }
+  prepared.program = build(schedule, prepared.problem, prepared.config.parameters);
+  return prepared;
+}
+
+namespace {
+
+/// What a shared link decided at run time becomes an order, so that the graph explains the run.
+TaskGraph decided(TaskGraph graph, const Timeline& timeline) {
+  if (timeline.shared_link_orders.empty()) return graph;
+  return graph.with_shared_link_orders(timeline.shared_link_orders);
+}
+
+Program build_for(const Prepared& prepared, const Problem& problem) {
+  return build(*prepared.schedule, problem, prepared.config.parameters);
+}
+
+/// The steady state, or how much longer twice the microbatches take where that is soon known.
+void add_steady_state(const Prepared& prepared, Report& report) {
+  constexpr std::int64_t kSoonSimulated = 1'000'000;
+  // The rhythm shows once there are a few times as many microbatches as stages.
+  const std::int64_t stages = prepared.problem.stages();
+  if (8 * stages * stages > kSoonSimulated) {
+    report.steady_state.text = fmt::format("{} stages are too many to look for one", stages);
+    return;
+  }
+  const BuildProgram build_program = [&](const Problem& problem) {
+    return build_for(prepared, problem);
+  };
+  report.steady_state = steady_state(prepared.problem, build_program);
+  if (report.steady_state.ticks_per_microbatch || op_count(prepared.problem) > kSoonSimulated) {
+    return;
+  }
+  try {
+    report.measured_slope = measured_slope(prepared.problem, build_program);
+  } catch (const Error&) {
+    // An order that is given for m microbatches says nothing of 2m.
+  }
+}
+
+void add_trials(const Prepared& prepared, Report& report) {
+  const VariationConfig& variation = prepared.config.variation;
+  if (!variation.jitter) return;
+  const TrialOptions options = {
+      .jitter = {.kind = variation.jitter->kind, .cv = variation.jitter->cv.value()},
+      .seed = static_cast<std::uint64_t>(variation.seed),
+      .trials = variation.trials,
+      .jobs = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()))};
+  report.trials = summary(run_trials(prepared.problem, prepared.program, options));
+}
+
+Report report_on(const Prepared& prepared, const TaskGraph& graph, const Timeline& timeline) {
+  Report report;
+  report.config = prepared.config;
+  report.schedule_summary = prepared.schedule->info.summary;
+  report.notes = prepared.notes;
+  report.problem = prepared.problem;
+  report.metrics = compute_metrics(graph, timeline);
+  report.critical_path = critical_path(graph);
+  for (const std::vector<IdlePart>& parts : idle_parts(graph, timeline)) {
+    report.idle.push_back(idle_times(parts));
+  }
+  report.memory = memory_rules(prepared.problem);
+  report.peak_memory = peak_memory(graph, timeline);
+  report.over_limit = find_over_limit(graph, timeline);
+  report.traffic = traffic(graph, timeline);
+  if (prepared.config.model) {
+    report.model = model_report(prepared.config, prepared.problem, report.metrics);
+  }
+  return report;
+}
+
+}  // namespace
+
+Finished simulate(const Prepared& prepared, Formula formula) {
+  TaskGraph graph(prepared.problem, prepared.program);
+  Timeline timeline = simulate(graph);
+  graph = decided(std::move(graph), timeline);
+  Report report = report_on(prepared, graph, timeline);
+  if (!report.over_limit) {
+    add_steady_state(prepared, report);
+    add_trials(prepared, report);
+  }
+  if (formula == Formula::beside) {
+    report.closed_form =
+        closed_form(prepared.config.schedule, prepared.problem, prepared.config.parameters);
+  }
+  return {.graph = std::move(graph), .timeline = std::move(timeline), .report = std::move(report)};
+}
+
+int with_config(const Request& request, const Registry& registry,
+                const std::function<int(const RunConfig&)>& body) {
+  const LoadedConfig loaded = load(request, registry);
+  print_notes(request, without_effect(loaded.config));
+  try {
+    return body(loaded.config);
+  } catch (const Error& error) {
+    throw loaded.places.located(with_order_file(error, loaded.config.order_file));
+  }
+}
+
+void reject(bool given, std::string pointer, std::string what, std::string allowed) {
+  if (!given) return;
+  throw Error(
+      Fault{.pointer = std::move(pointer), .what = std::move(what), .allowed = std::move(allowed)});
+}
+
+/// For a command whose output is a text of its own.
+void reject_run_outputs(const Request& request, const OutputConfig& output, std::string_view what) {
+  const std::string allowed = "a run";
+  reject(!output.trace.empty(), "/output/trace", fmt::format("{} writes no trace", what), allowed);
+  reject(!output.timeline.empty(), "/output/timeline", fmt::format("{} writes no timeline", what),
+         allowed);
+  reject(output.format != OutputFormat::table, "/output/format",
+         fmt::format("{} has no {}", what, name(output.format)), allowed);
+  reject(request.no_header || request.formula, "",
+         fmt::format("{} has neither header nor formula", what), allowed);
+}
+
+}  // namespace pipesim

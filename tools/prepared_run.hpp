@@ -1,0 +1,58 @@
+// A config taken as far as its results: what every command of a run begins with.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "schedules/schedule.hpp"
+#include "sim/io/config.hpp"
+#include "sim/io/report.hpp"
+#include "sim/problem.hpp"
+#include "sim/program.hpp"
+#include "sim/task_graph.hpp"
+#include "sim/timeline.hpp"
+#include "tools/driver.hpp"
+
+namespace pipesim {
+
+/// A schedule applied to a problem: everything that is known before time moves.
+struct Prepared {
+  RunConfig config;  ///< with the parameters that the schedule chose
+  const Schedule* schedule = nullptr;
+  std::vector<std::string> notes;
+  Problem problem;
+  Program program;
+};
+
+/// Requires a schedule of the registry. Throws Error if it has no order for the config, or the run
+/// would not fit into the machine's memory.
+Prepared prepare(const RunConfig& config, const Registry& registry);
+
+/// A run and everything that is said about it.
+struct Finished {
+  TaskGraph graph;
+  Timeline timeline;
+  Report report;
+};
+
+/// Whether a textbook formula stands beside the result.
+enum class Formula { none, beside };
+
+/// Runs it. Throws Error (run failed) on a deadlock; a memory limit that is exceeded is said in the
+/// report.
+Finished simulate(const Prepared& prepared, Formula formula);
+
+/// Reads the config and calls the command's body; a fault found after reading gets the place of its
+/// config value.
+int with_config(const Request& request, const Registry& registry,
+                const std::function<int(const RunConfig&)>& body);
+
+/// Throws Error (bad input) if something is given that the command has no use for.
+void reject(bool given, std::string pointer, std::string what, std::string allowed);
+
+/// The same for a command whose output is a text of its own.
+void reject_run_outputs(const Request& request, const OutputConfig& output, std::string_view what);
+
+}  // namespace pipesim
