@@ -76,6 +76,8 @@ TEST_SUITE("unit") {
         {"/output/file", "\"a\""},
         {"/output/trace", "\"a\""},
         {"/output/timeline", "\"a\""},
+        {"/output/svg", "\"a\""},
+        {"/output/html", "\"a\""},
         {"/t_w", "1"},
         {"/t_fb", "[1, 2, 3, 4]"},
         {"/t_r", "\"1ms\""},

@@ -5,9 +5,11 @@
 #include <exception>
 
 #include "sim/error.hpp"
+#include "sim/io/picture.hpp"
 #include "sim/io/report.hpp"
 #include "tools/driver.hpp"
 #include "tools/files.hpp"
+#include "tools/picture_options.hpp"
 #include "tools/prepared_run.hpp"
 #include "tools/standard_error.hpp"
 
@@ -23,10 +25,22 @@ RunConfig with_schedule(const RunConfig& config, const std::string& schedule) {
   return changed;
 }
 
-/// A row for each schedule. A schedule that cannot run here is a row too; if none can, the fault
-/// is the config's, and the first one is thrown.
+/// Throws Error unless the view lies within the longest of the runs.
+void require_view(const PictureView& view, const std::vector<ComparedSchedule>& rows) {
+  const Report* longest = nullptr;
+  for (const ComparedSchedule& row : rows) {
+    if (!row.report) continue;
+    if (!longest || row.report->metrics.t_total > longest->metrics.t_total) longest = &*row.report;
+  }
+  PIPESIM_CHECK(longest != nullptr);
+  require_view(view, longest->problem, longest->metrics.t_total, longest->config.time_unit);
+}
+
+/// A row for each schedule, with a picture where a view is given. A schedule that cannot run here
+/// is a row too; if none can, the fault is the config's, and the first one is thrown.
 std::vector<ComparedSchedule> compared(const RunConfig& config, const Request& request,
                                        const std::vector<std::string>& schedules,
+                                       const std::optional<PictureView>& view,
                                        const Registry& registry) {
   std::vector<ComparedSchedule> rows;
   std::exception_ptr first_error;
@@ -36,7 +50,11 @@ std::vector<ComparedSchedule> compared(const RunConfig& config, const Request& r
     try {
       const Formula formula = request.formula ? Formula::beside : Formula::none;
       const Prepared prepared = prepare(with_schedule(config, schedule), registry);
-      row.report = simulate(prepared, formula).report;
+      Finished finished = simulate(prepared, formula);
+      if (view) {
+        row.picture = make_picture(finished.graph, finished.timeline, finished.report, *view);
+      }
+      row.report = std::move(finished.report);
       any_ran = true;
     } catch (const Error& error) {
       if (!first_error) first_error = std::current_exception();
@@ -45,6 +63,7 @@ std::vector<ComparedSchedule> compared(const RunConfig& config, const Request& r
     rows.push_back(std::move(row));
   }
   if (!any_ran) std::rethrow_exception(first_error);
+  if (view) require_view(*view, rows);
   return rows;
 }
 
@@ -115,8 +134,14 @@ int compare(const Request& request, const Registry& registry) {
            fmt::format("--no-header with the format {}", name(output.format)), "csv");
     reject(request.formula && output.format != OutputFormat::json, "/output/format",
            fmt::format("--formula with the format {}", name(output.format)), "json");
+    std::optional<PictureView> view;
+    if (draws(request, output)) {
+      view = picture_view(request.picture, config.time_unit);
+    } else {
+      reject_picture_options(request.picture);
+    }
     OutputFile result = result_file(output);
-    std::vector<ComparedSchedule> rows = compared(config, request, schedules, registry);
+    std::vector<ComparedSchedule> rows = compared(config, request, schedules, view, registry);
     if (request.schedules.empty()) keep_valid(rows, request);
     switch (output.format) {
       case OutputFormat::table:

@@ -4,6 +4,7 @@
 
 #include "sim/engine.hpp"
 #include "sim/io/explanation.hpp"
+#include "sim/io/picture.hpp"
 #include "sim/io/pytorch_export.hpp"
 #include "sim/io/report.hpp"
 #include "sim/io/timeline_csv.hpp"
@@ -11,6 +12,7 @@
 #include "sim/task_graph.hpp"
 #include "sim/verify_timeline.hpp"
 #include "tools/files.hpp"
+#include "tools/picture_options.hpp"
 #include "tools/prepared_run.hpp"
 #include "tools/standard_error.hpp"
 
@@ -40,6 +42,12 @@ int run(const Request& request, const Registry& registry) {
            "--formula has no column in csv", "table or json");
     reject(request.no_header && output.format != OutputFormat::csv, "/output/format",
            fmt::format("--no-header with the format {}", name(output.format)), "csv");
+    std::optional<PictureView> view;
+    if (draws(request, output)) {
+      view = picture_view(request.picture, config.time_unit);
+    } else {
+      reject_picture_options(request.picture);
+    }
     const Prepared prepared = prepare(config, registry);
     const Finished finished = simulate(prepared, request.formula ? Formula::beside : Formula::none);
     if (finished.report.over_limit) {
@@ -47,6 +55,11 @@ int run(const Request& request, const Registry& registry) {
           Fault{.pointer = "/memory/limit",
                 .what = sentence(*finished.report.over_limit, prepared.problem, config.time_unit)},
           ErrorKind::run_failed);
+    }
+    std::optional<Picture> picture;
+    if (view) {
+      require_view(*view, prepared.problem, finished.report.metrics.t_total, config.time_unit);
+      picture = make_picture(finished.graph, finished.timeline, finished.report, *view);
     }
     OutputFile result = result_file(output);
     OutputFiles files;

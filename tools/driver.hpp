@@ -20,6 +20,17 @@ struct MeasuredSource {
   std::vector<std::pair<OpKind, std::string>> ranges;
 };
 
+/// What pictures show and how, as it stands on the command line.
+struct PictureRequest {
+  std::optional<std::string> from{};
+  std::optional<std::string> to{};
+  std::optional<std::string> devices{};
+  std::optional<std::string> theme{};
+  bool critical = false;
+  bool memory = false;
+  bool show = false;  ///< in the terminal
+};
+
 /// What the command line asks for, whatever the command.
 struct Request {
   std::optional<std::string> config_file;  ///< "-" is standard input
@@ -29,9 +40,10 @@ struct Request {
   std::string pytorch_csv;                 ///< the file that export writes
   bool with_comms = false;                 ///< with communication in it
   MeasuredSource measured;                 ///< of import
-  bool no_header = false;                  ///< csv without its header
-  bool quiet = false;                      ///< no notes on stderr
-  bool formula = false;                    ///< the closed form beside the result
+  PictureRequest picture;
+  bool no_header = false;  ///< csv without its header
+  bool quiet = false;      ///< no notes on stderr
+  bool formula = false;    ///< the closed form beside the result
 };
 
 /// Each command writes its result to standard output or to the files that the config names, notes

@@ -100,6 +100,8 @@ void require_different_files(const Request& request, const RunConfig& run) {
       {"output.file", "/output/file", output.file},
       {"output.trace", "/output/trace", output.trace},
       {"output.timeline", "/output/timeline", output.timeline},
+      {"output.svg", "/output/svg", output.svg},
+      {"output.html", "/output/html", output.html},
       {"--pytorch-csv", "", request.pytorch_csv, "command line: --pytorch-csv"}};
   files.insert(files.end(), others.begin(), others.end());
   for (std::size_t i = 0; i < files.size(); ++i) {

@@ -45,6 +45,8 @@ constexpr ConfigOption kConfigOptions[] = {
     {"--trace", "FILE", "output.trace", OverrideKind::text,
      "write a Chrome trace, for Perfetto and chrome://tracing"},
     {"--timeline", "FILE", "output.timeline", OverrideKind::text, "write the timeline as CSV"},
+    {"--svg", "FILE", "output.svg", OverrideKind::text, "write the timeline as a picture"},
+    {"--html", "FILE", "output.html", OverrideKind::text, "write a report as a page for a browser"},
 };
 
 /// An option that names the ranges of a kind of op.
@@ -99,6 +101,7 @@ class CommandLine {
             "set any config key: memory.limit=4, schedule.flush_every=2")
         ->type_name("PATH=VALUE")
         ->trigger_on_parse();
+    add_picture_options();
     app_.add_flag("--no-header", request_.no_header, "csv without its header line, for loops");
     app_.add_flag("--formula", request_.formula, "the textbook formula beside the result");
     app_.add_flag("--events", events_, "print every event in order instead of the result");
@@ -192,6 +195,19 @@ class CommandLine {
     command->fallthrough();
     command->footer("All options of pipesim itself apply too: see pipesim --help.");
     return command;
+  }
+
+  void add_picture_options() {
+    PictureRequest& picture = request_.picture;
+    app_.add_option("--from", picture.from, "pictures begin there: 2, 2.5ms; 0 if absent")
+        ->type_name("TIME");
+    app_.add_option("--to", picture.to, "and end there; T_total if absent")->type_name("TIME");
+    app_.add_option("--devices", picture.devices, "pictures show these devices only: 0,2-5")
+        ->type_name("LIST");
+    app_.add_flag("--critical", picture.critical, "outline the critical path in pictures");
+    app_.add_flag("--memory", picture.memory, "memory over time under a picture");
+    app_.add_option("--theme", picture.theme, "of an SVG: auto (default), light or dark")
+        ->type_name("THEME");
   }
 
   void add_import() {

@@ -11,6 +11,7 @@
 #include "tools/closed_form.hpp"
 #include "tools/files.hpp"
 #include "tools/memory.hpp"
+#include "tools/picture_options.hpp"
 #include "tools/standard_error.hpp"
 
 namespace pipesim {
@@ -177,6 +178,9 @@ void reject_run_outputs(const Request& request, const OutputConfig& output, std:
   reject(!output.trace.empty(), "/output/trace", fmt::format("{} writes no trace", what), allowed);
   reject(!output.timeline.empty(), "/output/timeline", fmt::format("{} writes no timeline", what),
          allowed);
+  reject(!output.svg.empty(), "/output/svg", fmt::format("{} writes no picture", what), allowed);
+  reject(!output.html.empty(), "/output/html", fmt::format("{} writes no page", what), allowed);
+  reject_picture_options(request.picture);
   reject(output.format != OutputFormat::table, "/output/format",
          fmt::format("{} has no {}", what, name(output.format)), allowed);
   reject(request.no_header || request.formula, "",

@@ -32,6 +32,8 @@ struct OutputConfig {
   std::string file;      ///< where the result goes; "" is standard output
   std::string trace;     ///< Chrome trace; "" is none
   std::string timeline;  ///< timeline as CSV; "" is none
+  std::string svg;       ///< picture; "" is none
+  std::string html;      ///< page; "" is none
 
   friend bool operator==(const OutputConfig&, const OutputConfig&) = default;
 };

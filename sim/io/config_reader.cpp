@@ -24,7 +24,7 @@ const std::vector<std::string> kKeys = {"schema_version", "p",         "m",     
                                         "costs",          "model",     "parallel", "hardware",
                                         "placement",      "p2p",       "memory",   "recompute",
                                         "iterations",     "variation", "output"};
-const std::vector<std::string> kOutputKeys = {"format", "file", "trace", "timeline"};
+const std::vector<std::string> kOutputKeys = {"format", "file", "trace", "timeline", "svg", "html"};
 
 constexpr std::array kTimeUnits = {TimeUnit::s, TimeUnit::ms, TimeUnit::us, TimeUnit::ns,
                                    TimeUnit::ps};
@@ -253,6 +253,8 @@ class ConfigReader {
     read_file_name(*output, "file", config_.output.file);
     read_file_name(*output, "trace", config_.output.trace);
     read_file_name(*output, "timeline", config_.output.timeline);
+    read_file_name(*output, "svg", config_.output.svg);
+    read_file_name(*output, "html", config_.output.html);
   }
 
   void read_file_name(const ConfigValue& output, std::string_view key, std::string& name) {

@@ -8,6 +8,7 @@
 #include "sim/analysis.hpp"
 #include "sim/idle.hpp"
 #include "sim/io/config.hpp"
+#include "sim/io/picture.hpp"
 #include "sim/memory.hpp"
 #include "sim/metrics.hpp"
 #include "sim/steady_state.hpp"
@@ -67,8 +68,12 @@ struct Report {
 struct ComparedSchedule {
   std::string schedule;
   std::optional<Report> report;
-  std::string reason;  ///< why the schedule cannot run here; "" if it can
+  std::string reason;                ///< why the schedule cannot run here; "" if it can
+  std::optional<Picture> picture{};  ///< of a run, where pictures are asked for
 };
+
+/// "  group=4  v=2": the schedule's parameters, each with two spaces before it.
+std::string parameters_of(const RunConfig& config);
 
 /// The report as a table for a terminal of some 100 columns.
 std::string report_table(const Report& report);

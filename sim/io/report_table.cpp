@@ -33,16 +33,6 @@ std::string times_of(const RunConfig& config, const TimeSpec& times) {
   return fmt::format("{} {}", text, name(config.time_unit));
 }
 
-std::string parameters_of(const RunConfig& config) {
-  std::string text;
-  for (const auto& [name, value] : config.parameters) {
-    text +=
-        fmt::format("  {}={}", name,
-                    std::visit([](const auto& shown) { return fmt::format("{}", shown); }, value));
-  }
-  return text;
-}
-
 /// Whether a config says more than a heading shows.
 bool has_more(const RunConfig& config) {
   RunConfig shown = config;
@@ -298,6 +288,16 @@ std::vector<Column> comparison_columns() {
 }
 
 }  // namespace
+
+std::string parameters_of(const RunConfig& config) {
+  std::string text;
+  for (const auto& [name, value] : config.parameters) {
+    text +=
+        fmt::format("  {}={}", name,
+                    std::visit([](const auto& shown) { return fmt::format("{}", shown); }, value));
+  }
+  return text;
+}
 
 std::string report_table(const Report& report) {
   const std::string stages = report.model ? model_stages(report, *report.model) + "\n" : "";

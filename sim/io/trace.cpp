@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "sim/error.hpp"
+#include "sim/io/picture.hpp"
 #include "sim/io/trace_tracks.hpp"
 #include "sim/memory.hpp"
 #include "sim/units.hpp"
@@ -305,10 +306,9 @@ class TraceWriter {
     event('X', track,
           R"("name":"{}","cat":"{}","cname":"{}","ts":{},"dur":{},)"
           R"("args":{{"stage":{},"microbatch":{}{}}})",
-          span.overlapped ? short_name(span.op) + "+" + short_name(*span.overlapped)
-                          : short_name(span.op),
-          kind.category, kind.color, microseconds(span.start), microseconds(viewed_duration(span)),
-          span.op.stage.value, span.op.microbatch.value, released_by);
+          step_label({.op = span.op, .overlapped = span.overlapped}), kind.category, kind.color,
+          microseconds(span.start), microseconds(viewed_duration(span)), span.op.stage.value,
+          span.op.microbatch.value, released_by);
   }
 
   void write_counter(std::size_t lane) {

@@ -1,0 +1,255 @@
+#include "sim/io/picture.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <set>
+#include <utility>
+
+#include "sim/error.hpp"
+#include "sim/io/report.hpp"
+
+namespace pipesim {
+
+namespace {
+
+constexpr bool takes_no_time(OpKind kind) {
+  return kind == OpKind::barrier || kind == OpKind::release;
+}
+
+/// The stages of each device, ascending, in whichever flow.
+std::vector<std::vector<Stage>> stages_by_device(const Problem& problem) {
+  std::vector<std::set<Stage>> stages(static_cast<std::size_t>(problem.devices));
+  for (const std::vector<Device>& flow : problem.placement.device_of) {
+    for (std::size_t stage = 0; stage < flow.size(); ++stage) {
+      stages[static_cast<std::size_t>(flow[stage].value)].insert(Stage{stage});
+    }
+  }
+  std::vector<std::vector<Stage>> result;
+  result.reserve(stages.size());
+  for (const std::set<Stage>& of_device : stages) {
+    result.emplace_back(of_device.begin(), of_device.end());
+  }
+  return result;
+}
+
+class PictureMaker {
+ public:
+  PictureMaker(const TaskGraph& graph, const Timeline& timeline, const Report& report,
+               const PictureView& view)
+      : graph_(graph),
+        timeline_(timeline),
+        problem_(graph.problem()),
+        stages_(stages_by_device(problem_)),
+        critical_(report.critical_path.tasks) {
+    std::sort(critical_.begin(), critical_.end());
+    picture_.title = report.config.schedule + parameters_of(report.config);
+    picture_.time_unit = report.config.time_unit;
+    picture_.t_total = report.metrics.t_total;
+    picture_.from = view.from.value_or(Ticks{0});
+    picture_.to = std::min(view.to.value_or(picture_.t_total), picture_.t_total);
+    picture_.slices = problem_.slices;
+    picture_.memory = report.memory;
+    for (const std::vector<Stage>& stages : stages_) {
+      picture_.chunks = std::max(picture_.chunks, static_cast<std::int32_t>(stages.size()));
+    }
+    row_of_device_.assign(graph.devices(), kNoRow);
+    for (std::size_t device = 0; device < graph.devices(); ++device) {
+      const bool is_shown =
+          view.devices.empty() ||
+          std::binary_search(view.devices.begin(), view.devices.end(), Device{device});
+      if (!is_shown) continue;
+      row_of_device_[device] = picture_.rows.size();
+      picture_.rows.emplace_back().device = Device{device};
+    }
+  }
+
+  Picture make() {
+    for (TaskId task = 0; task < graph_.size(); ++task) add(task);
+    add_idle();
+    std::vector<std::vector<MemoryPoint>> memory = memory_profile(graph_, timeline_);
+    for (PictureRow& row : picture_.rows) {
+      const auto by_start = [](const Block& left, const Block& right) {
+        return std::pair(left.start, left.task) < std::pair(right.start, right.task);
+      };
+      std::sort(row.blocks.begin(), row.blocks.end(), by_start);
+      std::sort(row.beside.begin(), row.beside.end(), by_start);
+      row.memory = std::move(memory[static_cast<std::size_t>(row.device.value)]);
+    }
+    picture_.looks.assign(looks_.begin(), looks_.end());
+    return std::move(picture_);
+  }
+
+ private:
+  static constexpr std::size_t kNoRow = ~std::size_t{0};
+
+  PictureRow* row(Device device) {
+    const std::size_t index = row_of_device_[static_cast<std::size_t>(device.value)];
+    return index == kNoRow ? nullptr : &picture_.rows[index];
+  }
+
+  bool overlaps(Ticks start, Ticks end) const {
+    return start < end && start < picture_.to && end > picture_.from;
+  }
+
+  void add(TaskId task) {
+    const Span& span = timeline_.spans[task];
+    if (!overlaps(span.start, span.end) || takes_no_time(span.op.kind)) return;
+    const Device device = graph_.device(task);
+    const bool blocks_both =
+        is_send(span.op.kind) && problem_.communication.mode == TransferMode::rendezvous;
+    if (blocks_both) {
+      add_block(receiver(span.op), &PictureRow::blocks, task);
+    }
+    const bool is_beside =
+        (is_send(span.op.kind) && !blocks_both) ||
+        (span.op.kind == OpKind::grad_sync && problem_.iterations.overlap_grad_sync);
+    add_block(device, is_beside ? &PictureRow::beside : &PictureRow::blocks, task);
+  }
+
+  Device receiver(const Op& send) const {
+    const int step = send.kind == OpKind::send_forward ? 1 : -1;
+    return problem_.device(Stage{send.stage.value + step}, send.microbatch);
+  }
+
+  void add_block(Device device, std::vector<Block> PictureRow::*list, TaskId task) {
+    PictureRow* const shown = row(device);
+    if (!shown) return;
+    const Span& span = timeline_.spans[task];
+    looks_.insert(look(span.op.kind));
+    if (span.overlapped) looks_.insert(look(span.overlapped->kind));
+    const std::vector<Stage>& stages = stages_[static_cast<std::size_t>(device.value)];
+    const auto chunk = std::lower_bound(stages.begin(), stages.end(), span.op.stage);
+    (shown->*list)
+        .push_back({.task = task,
+                    .released_by = span.released_by,
+                    .step = {.op = span.op, .overlapped = span.overlapped},
+                    .chunk = static_cast<std::int32_t>(std::distance(stages.begin(), chunk)),
+                    .is_critical = std::binary_search(critical_.begin(), critical_.end(), task),
+                    .start = span.start,
+                    .end = span.end});
+  }
+
+  void add_idle() {
+    std::vector<std::vector<IdlePart>> idle = idle_parts(graph_, timeline_);
+    for (PictureRow& shown : picture_.rows) {
+      std::vector<IdlePart>& parts = idle[static_cast<std::size_t>(shown.device.value)];
+      std::erase_if(parts,
+                    [this](const IdlePart& part) { return !overlaps(part.begin, part.end); });
+      Ticks idle_time;
+      for (const IdlePart& part : parts) {
+        idle_time += std::min(part.end, picture_.to) - std::max(part.begin, picture_.from);
+      }
+      shown.idle_share = {idle_time.count,
+                          std::max<std::int64_t>(1, (picture_.to - picture_.from).count)};
+      shown.idle = std::move(parts);
+    }
+  }
+
+  const TaskGraph& graph_;
+  const Timeline& timeline_;
+  const Problem& problem_;
+  std::vector<std::vector<Stage>> stages_;  // by device
+  std::vector<TaskId> critical_;            // ascending
+  std::vector<std::size_t> row_of_device_;
+  std::set<Look> looks_;
+  Picture picture_;
+};
+
+[[noreturn]] void fail(std::string option, std::string value, std::string what,
+                       std::string allowed) {
+  throw Error(Fault{.place = "command line: " + option,
+                    .value = std::move(value),
+                    .what = std::move(what),
+                    .allowed = std::move(allowed)});
+}
+
+}  // namespace
+
+Look look(OpKind kind) {
+  switch (kind) {
+    case OpKind::forward:
+      return Look::forward;
+    case OpKind::backward:
+      return Look::backward;
+    case OpKind::backward_input:
+      return Look::backward_input;
+    case OpKind::backward_weight:
+      return Look::backward_weight;
+    case OpKind::recompute:
+      return Look::recompute;
+    case OpKind::optimizer:
+      return Look::optimizer;
+    default:
+      PIPESIM_CHECK(!takes_no_time(kind));
+      return Look::communication;
+  }
+}
+
+std::string_view legend(Look look) {
+  switch (look) {
+    case Look::forward:
+      return "forward";
+    case Look::backward:
+      return "backward";
+    case Look::backward_input:
+      return "input gradient";
+    case Look::backward_weight:
+      return "weight gradient";
+    case Look::recompute:
+      return "recompute";
+    case Look::communication:
+      return "communication";
+    case Look::optimizer:
+      return "optimizer";
+  }
+  return "";
+}
+
+std::int64_t Picture::blocks() const {
+  std::size_t count = 0;
+  for (const PictureRow& row : rows) count += row.blocks.size() + row.beside.size();
+  return static_cast<std::int64_t>(count);
+}
+
+Picture make_picture(const TaskGraph& graph, const Timeline& timeline, const Report& report,
+                     const PictureView& view) {
+  PIPESIM_CHECK(timeline.spans.size() == graph.size());
+  return PictureMaker(graph, timeline, report, view).make();
+}
+
+void require_view(const PictureView& view, const Problem& problem, Ticks t_total, TimeUnit unit) {
+  const auto shown = [unit](Ticks time) {
+    return fmt::format("{} {}", format_time(time, unit), name(unit));
+  };
+  if (view.from && *view.from >= t_total) {
+    fail("--from", shown(*view.from), "begins where the run has ended",
+         fmt::format("0 to less than T_total, {}", shown(t_total)));
+  }
+  if (view.to && *view.to > t_total) {
+    fail("--to", shown(*view.to), "lies behind the end of the run",
+         fmt::format("at most T_total, {}", shown(t_total)));
+  }
+  if (view.to && *view.to <= view.from.value_or(Ticks{0})) {
+    fail("--to", shown(*view.to), "does not lie behind --from",
+         fmt::format("more than {}", shown(view.from.value_or(Ticks{0}))));
+  }
+  if (!view.devices.empty() && view.devices.back() >= Device{problem.devices}) {
+    fail("--devices", fmt::format("{}", view.devices.back().value), "no such device",
+         fmt::format("0 to {}", problem.devices - 1));
+  }
+}
+
+std::string microbatch_label(const Op& op, std::int32_t slices) {
+  if (slices == 1) return fmt::format("{}", op.microbatch.value);
+  return fmt::format("{}.{}", op.microbatch.value / slices, op.microbatch.value % slices);
+}
+
+std::string step_label(const Step& step) {
+  std::string label = short_name(step.op);
+  if (step.overlapped) label += "+" + short_name(*step.overlapped);
+  return label;
+}
+
+}  // namespace pipesim

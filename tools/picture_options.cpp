@@ -1,0 +1,120 @@
+#include "tools/picture_options.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+#include <utility>
+
+#include "sim/error.hpp"
+
+namespace pipesim {
+
+namespace {
+
+Fault option_fault(std::string_view option, std::string_view value, std::string what,
+                   std::string allowed) {
+  return {.place = fmt::format("command line: {}", option),
+          .value = std::string(value),
+          .what = std::move(what),
+          .allowed = std::move(allowed)};
+}
+
+std::optional<std::int32_t> device_number(std::string_view text) {
+  std::int32_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, number);
+  if (text.empty() || error != std::errc{} || stopped != end || number < 0) return std::nullopt;
+  return number;
+}
+
+/// Both ends of "3" or "2-5".
+std::optional<std::pair<std::int32_t, std::int32_t>> device_range(std::string_view text) {
+  const std::size_t dash = text.find('-');
+  const auto first = device_number(text.substr(0, dash));
+  const auto last = dash == std::string_view::npos ? first : device_number(text.substr(dash + 1));
+  if (!first || !last || *last < *first) return std::nullopt;
+  return std::pair(*first, *last);
+}
+
+class PictureOptions {
+ public:
+  PictureOptions(const PictureRequest& request, TimeUnit unit) : request_(request), unit_(unit) {}
+
+  PictureView read() {
+    PictureView view;
+    if (request_.from) view.from = time("--from", *request_.from);
+    if (request_.to) view.to = time("--to", *request_.to);
+    if (request_.devices) view.devices = devices(*request_.devices);
+    if (!faults_.empty()) throw Error(std::move(faults_));
+    return view;
+  }
+
+ private:
+  std::optional<Ticks> time(std::string_view option, const std::string& text) {
+    ParsedTime parsed = parse_time_with_unit(text);
+    if (parsed.fault == TimeFault::no_unit) parsed = parse_time(text, unit_);
+    if (parsed.fault) {
+      faults_.push_back(option_fault(option, text, fmt::format("\"{}\" is no time of a run", text),
+                                     fmt::format("a number of {} of at least 0, or one with its "
+                                                 "unit: 2.5ms",
+                                                 name(unit_))));
+    }
+    return parsed.ticks;
+  }
+
+  std::vector<Device> devices(std::string_view text) {
+    // No run has more devices than that; a wider range would only fill the memory.
+    constexpr std::int32_t kMostDevices = 1 << 20;
+    std::vector<Device> result;
+    for (std::size_t begin = 0; begin <= text.size();) {
+      const std::size_t end = std::min(text.find(',', begin), text.size());
+      const std::string_view part = text.substr(begin, end - begin);
+      const auto range = device_range(part);
+      if (!range || range->second >= kMostDevices) {
+        faults_.push_back(option_fault("--devices", text,
+                                       fmt::format("\"{}\" is neither a device nor a range", part),
+                                       "numbers and ranges of them: 0,2-5"));
+        return {};
+      }
+      for (std::int32_t device = range->first; device <= range->second; ++device) {
+        result.emplace_back(device);
+      }
+      begin = end + 1;
+    }
+    std::sort(result.begin(), result.end());
+    result.erase(std::unique(result.begin(), result.end()), result.end());
+    return result;
+  }
+
+  const PictureRequest& request_;
+  TimeUnit unit_;
+  std::vector<Fault> faults_;
+};
+
+}  // namespace
+
+bool draws(const Request& request, const OutputConfig& output) {
+  return request.picture.show || !output.svg.empty() || !output.html.empty();
+}
+
+PictureView picture_view(const PictureRequest& request, TimeUnit unit) {
+  return PictureOptions(request, unit).read();
+}
+
+void reject_picture_options(const PictureRequest& request) {
+  const std::pair<std::string_view, bool> options[] = {
+      {"--from", request.from.has_value()},       {"--to", request.to.has_value()},
+      {"--devices", request.devices.has_value()}, {"--theme", request.theme.has_value()},
+      {"--critical", request.critical},           {"--memory", request.memory}};
+  std::vector<Fault> faults;
+  for (const auto& [option, is_given] : options) {
+    if (!is_given) continue;
+    faults.push_back(option_fault(option, "", "no picture is asked for",
+                                  "--svg FILE, --html FILE, or pipesim show"));
+  }
+  if (!faults.empty()) throw Error(std::move(faults));
+}
+
+}  // namespace pipesim
