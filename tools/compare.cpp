@@ -134,12 +134,7 @@ int compare(const Request& request, const Registry& registry) {
            fmt::format("--no-header with the format {}", name(output.format)), "csv");
     reject(request.formula && output.format != OutputFormat::json, "/output/format",
            fmt::format("--formula with the format {}", name(output.format)), "json");
-    std::optional<PictureView> view;
-    if (draws(request, output)) {
-      view = picture_view(request.picture, config.time_unit);
-    } else {
-      reject_picture_options(request.picture);
-    }
+    const std::optional<PictureView> view = picture_view(request, config);
     OutputFile result = result_file(output);
     std::vector<ComparedSchedule> rows = compared(config, request, schedules, view, registry);
     if (request.schedules.empty()) keep_valid(rows, request);

@@ -95,12 +95,13 @@ class PictureOptions {
 
 }  // namespace
 
-bool draws(const Request& request, const OutputConfig& output) {
-  return request.picture.show || !output.svg.empty() || !output.html.empty();
-}
-
-PictureView picture_view(const PictureRequest& request, TimeUnit unit) {
-  return PictureOptions(request, unit).read();
+std::optional<PictureView> picture_view(const Request& request, const RunConfig& config) {
+  const OutputConfig& output = config.output;
+  if (request.picture.show || !output.svg.empty() || !output.html.empty()) {
+    return PictureOptions(request.picture, config.time_unit).read();
+  }
+  reject_picture_options(request.picture);
+  return std::nullopt;
 }
 
 void reject_picture_options(const PictureRequest& request) {

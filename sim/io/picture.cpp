@@ -157,7 +157,7 @@ class PictureMaker {
   Picture picture_;
 };
 
-[[noreturn]] void fail(std::string option, std::string value, std::string what,
+[[noreturn]] void fail(const std::string& option, std::string value, std::string what,
                        std::string allowed) {
   throw Error(Fault{.place = "command line: " + option,
                     .value = std::move(value),
