@@ -8,64 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "sim/analysis.hpp"
-#include "sim/engine.hpp"
 #include "sim/error.hpp"
-#include "sim/io/report.hpp"
-#include "tests/random_runs.hpp"
+#include "tests/pictures.hpp"
 
 using namespace pipesim;
 
 namespace {
-
-/// What make_picture() reads of a report.
-Report report_of(const TaskGraph& graph, const Timeline& timeline) {
-  Report report;
-  report.config.schedule = "custom";
-  report.config.time_unit = TimeUnit::ps;
-  report.metrics.t_total = total_time(timeline);
-  report.critical_path = critical_path(graph);
-  report.memory = memory_rules(graph.problem());
-  return report;
-}
-
-struct Drawn {
-  TaskGraph graph;
-  Timeline timeline;
-  Report report;
-
-  explicit Drawn(const test::Run& run)
-      : graph(run.problem, run.program),
-        timeline(simulate(graph)),
-        report(report_of(graph, timeline)) {
-    if (!timeline.shared_link_orders.empty()) {
-      graph = graph.with_shared_link_orders(timeline.shared_link_orders);
-      report = report_of(graph, timeline);
-    }
-  }
-
-  Picture picture(const PictureView& view = {}) const {
-    return make_picture(graph, timeline, report, view);
-  }
-};
-
-/// Runs of every section of the timing model whose transfers' order can run.
-template <class Check>
-void for_random_runs(std::uint64_t seed, int count, Check check) {
-  MESSAGE("seed ", seed);
-  std::mt19937_64 random(seed);
-  for (int i = 0; i < count; ++i) {
-    const test::Run run =
-        test::flip(random) ? test::random_run(random) : test::random_run_with_step_ends(random);
-    try {
-      if (!find_cycle(TaskGraph(run.problem, run.program)).empty()) continue;
-    } catch (const Error&) {
-      continue;  // the eager rule found no device that can go on
-    }
-    CAPTURE(i);
-    check(Drawn(run), random);
-  }
-}
 
 bool overlaps(Ticks begin, Ticks end, const Picture& picture) {
   return begin < end && begin < picture.to && end > picture.from;
@@ -93,7 +41,7 @@ Ticks busy_or_idle(const Picture& picture, const PictureRow& row, Ticks at) {
 }
 
 /// A part of the run, and some of its devices.
-PictureView random_view(std::mt19937_64& random, const Drawn& drawn) {
+PictureView random_view(std::mt19937_64& random, const test::Drawn& drawn) {
   PictureView view;
   const std::int64_t end = drawn.report.metrics.t_total.count;
   const std::int64_t from = test::draw(random, 0, end - 1);
@@ -109,7 +57,7 @@ PictureView random_view(std::mt19937_64& random, const Drawn& drawn) {
 
 TEST_SUITE("unit") {
   TEST_CASE("picture: whatever takes time is drawn once, a blocking transfer on both its devices") {
-    for_random_runs(20251, 400, [](const Drawn& drawn, std::mt19937_64&) {
+    test::for_random_runs(20251, 400, [](const test::Drawn& drawn, std::mt19937_64&) {
       std::map<TaskId, int> expected;
       for (TaskId task = 0; task < drawn.graph.size(); ++task) {
         const Span& span = drawn.timeline.spans[task];
@@ -124,11 +72,14 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("picture: the blocks of a row do not overlap, and with its idle time fill it") {
-    for_random_runs(20252, 400, [](const Drawn& drawn, std::mt19937_64&) {
+    test::for_random_runs(20252, 400, [](const test::Drawn& drawn, std::mt19937_64&) {
       const Picture picture = drawn.picture();
       for (const PictureRow& row : picture.rows) {
         for (std::size_t i = 1; i < row.blocks.size(); ++i) {
           CHECK(row.blocks[i - 1].end <= row.blocks[i].start);
+        }
+        for (const Block& block : row.blocks) {
+          CHECK((0 <= block.chunk && block.chunk < picture.chunks));
         }
         for (Ticks at{0}; at < picture.t_total; at += Ticks{1}) {
           CHECK(busy_or_idle(picture, row, at) == Ticks{1});
@@ -138,7 +89,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("picture: a view has what overlaps it, of its devices, and their idle share") {
-    for_random_runs(20253, 300, [](const Drawn& drawn, std::mt19937_64& random) {
+    test::for_random_runs(20253, 300, [](const test::Drawn& drawn, std::mt19937_64& random) {
       const PictureView view = random_view(random, drawn);
       const Picture whole = drawn.picture();
       const Picture part = drawn.picture(view);
@@ -162,6 +113,7 @@ TEST_SUITE("unit") {
         };
         const auto all = [](const std::vector<Block>& blocks) {
           std::vector<TaskId> tasks;
+          tasks.reserve(blocks.size());
           for (const Block& block : blocks) tasks.push_back(block.task);
           return tasks;
         };
@@ -181,7 +133,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("picture: the critical path is marked, and nothing else") {
-    for_random_runs(20254, 200, [](const Drawn& drawn, std::mt19937_64&) {
+    test::for_random_runs(20254, 200, [](const test::Drawn& drawn, std::mt19937_64&) {
       const std::vector<TaskId>& critical = drawn.report.critical_path.tasks;
       for (const PictureRow& row : drawn.picture().rows) {
         for (const auto* blocks : {&row.blocks, &row.beside}) {
@@ -202,7 +154,7 @@ TEST_SUITE("unit") {
         {forward(Stage{0}, 0), forward(Stage{3}, 0), backward(Stage{3}, 0), backward(Stage{0}, 0)},
         {forward(Stage{1}, 0), forward(Stage{2}, 0), backward(Stage{2}, 0), backward(Stage{1}, 0)}};
     run.problem.microbatches = 1;
-    const Picture picture = Drawn(run).picture();
+    const Picture picture = test::Drawn(run).picture();
     CHECK(picture.chunks == 2);
     CHECK(picture.looks == std::vector{Look::forward, Look::backward});
     std::vector<std::int32_t> chunks;

@@ -45,12 +45,7 @@ int run(const Request& request, const Registry& registry) {
     const std::optional<PictureView> view = picture_view(request, config);
     const Prepared prepared = prepare(config, registry);
     const Finished finished = simulate(prepared, request.formula ? Formula::beside : Formula::none);
-    if (finished.report.over_limit) {
-      throw Error(
-          Fault{.pointer = "/memory/limit",
-                .what = sentence(*finished.report.over_limit, prepared.problem, config.time_unit)},
-          ErrorKind::run_failed);
-    }
+    require_memory_limit(finished.report);
     std::optional<Picture> picture;
     if (view) {
       require_view(*view, prepared.problem, finished.report.metrics.t_total, config.time_unit);

@@ -105,10 +105,13 @@ std::optional<PictureView> picture_view(const Request& request, const RunConfig&
 }
 
 void reject_picture_options(const PictureRequest& request) {
-  const std::pair<std::string_view, bool> options[] = {
-      {"--from", request.from.has_value()},       {"--to", request.to.has_value()},
-      {"--devices", request.devices.has_value()}, {"--theme", request.theme.has_value()},
-      {"--critical", request.critical},           {"--memory", request.memory}};
+  const std::pair<std::string_view, bool> options[] = {{"--from", request.from.has_value()},
+                                                       {"--to", request.to.has_value()},
+                                                       {"--devices", request.devices.has_value()},
+                                                       {"--theme", request.theme.has_value()},
+                                                       {"--color", request.color.has_value()},
+                                                       {"--critical", request.critical},
+                                                       {"--memory", request.memory}};
   std::vector<Fault> faults;
   for (const auto& [option, is_given] : options) {
     if (!is_given) continue;

@@ -7,6 +7,7 @@
 
 #include "sim/analysis.hpp"
 #include "sim/engine.hpp"
+#include "sim/memory.hpp"
 #include "sim/metrics.hpp"
 #include "tools/closed_form.hpp"
 #include "tools/files.hpp"
@@ -173,10 +174,17 @@ void reject(bool given, std::string pointer, std::string what, std::string allow
 }
 
 /// For a command whose output is a text of its own.
+void require_memory_limit(const Report& report) {
+  if (!report.over_limit) return;
+  throw Error(Fault{.pointer = "/memory/limit",
+                    .what = sentence(*report.over_limit, report.problem, report.config.time_unit)},
+              ErrorKind::run_failed);
+}
+
 void reject_pictures(const Request& request, const OutputConfig& output, std::string_view what) {
-  reject(!output.svg.empty(), "/output/svg", fmt::format("{} draws no picture", what), "a run");
+  reject(!output.svg.empty(), "/output/svg", fmt::format("{} draws no SVG", what), "a run");
   reject(!output.html.empty(), "/output/html", fmt::format("{} writes no page", what), "a run");
-  reject_picture_options(request.picture);
+  if (!request.picture.show) reject_picture_options(request.picture);
 }
 
 void reject_run_outputs(const Request& request, const OutputConfig& output, std::string_view what) {

@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <string>
 
@@ -53,7 +54,7 @@ TEST_SUITE("cli") {
           run_pipesim(command + " --config configs/hw5_2.json --from 3 --critical");
       CHECK(outcome.exit_code == 2);
       CHECK(outcome.err ==
-            "command line: --from: " + allowed + "command line: --critical: " + allowed);
+            fmt::format("command line: --from: {0}command line: --critical: {0}", allowed));
     }
   }
 }
