@@ -122,20 +122,26 @@ function expectedSlices(rows) {
   });
 }
 
+/// What takes no time, or so little that viewers' doubles do not tell its end, is no slice.
 function checkSlices(seen, expected) {
   const sorted = (slices) => [...slices].sort(
       (left, right) => left.pid - right.pid || left.name.localeCompare(right.name) ||
                        left.start - right.start);
-  const [ours, theirs] = [sorted(expected), sorted(seen)];
-  assert.equal(theirs.length, ours.length, 'number of slices');
-  for (const [i, want] of ours.entries()) {
-    const got = theirs[i];
-    assert.deepEqual([got.pid, got.name], [want.pid, want.name]);
-    assert.ok(isNear(got.start, want.start), `${want.name} starts at ${got.start}, not ${want.start}`);
-    assert.ok(isNear(got.duration, want.duration, want.start),
-              `${want.name} takes ${got.duration}, not ${want.duration}`);
-    assert.ok(!got.isNested || want.duration < 1e-5, `${want.name} stands inside another slice`);
+  const unseen = sorted(seen);
+  for (const want of sorted(expected)) {
+    const got = unseen[0];
+    const isSeen = got && got.pid === want.pid && got.name === want.name &&
+                   isNear(got.start, want.start) &&
+                   isNear(got.duration, want.duration, want.start);
+    if (!isSeen) {
+      assert.ok(want.duration < 3e-6, `${JSON.stringify(want)} is seen as ${JSON.stringify(got)}`);
+      continue;
+    }
+    // Catapult's grain is some 10 ps.
+    assert.ok(!got.isNested || got.duration < 1e-5, `${want.name} stands inside another slice`);
+    unseen.shift();
   }
+  assert.deepEqual(unseen, []);
 }
 
 /// Pairs whose forward has started and whose last backward part has not ended.
