@@ -49,11 +49,20 @@ class PictureMaker {
     picture_.t_total = report.metrics.t_total;
     picture_.from = view.from.value_or(Ticks{0});
     picture_.to = std::min(view.to.value_or(picture_.t_total), picture_.t_total);
+    picture_.bubble_ratio = report.metrics.bubble_ratio;
+    picture_.bubble_fraction = report.metrics.bubble_fraction;
+    for (const std::int64_t peak : report.peak_memory) {
+      picture_.peak_memory = std::max(picture_.peak_memory, peak);
+    }
+    picture_.devices = problem_.devices;
+    picture_.microbatches = problem_.whole_microbatches();
     picture_.slices = problem_.slices;
+    picture_.flows = problem_.placement.flows();
     picture_.memory = report.memory;
     for (const std::vector<Stage>& stages : stages_) {
       picture_.chunks = std::max(picture_.chunks, static_cast<std::int32_t>(stages.size()));
     }
+    picture_.shades = picture_.flows > 1 ? picture_.flows : picture_.chunks;
     row_of_device_.assign(graph.devices(), kNoRow);
     for (std::size_t device = 0; device < graph.devices(); ++device) {
       const bool is_shown =
@@ -119,16 +128,26 @@ class PictureMaker {
     const Span& span = timeline_.spans[task];
     looks_.insert(look(span.op.kind));
     if (span.overlapped) looks_.insert(look(span.overlapped->kind));
-    const std::vector<Stage>& stages = stages_[static_cast<std::size_t>(device.value)];
-    const auto chunk = std::lower_bound(stages.begin(), stages.end(), span.op.stage);
     (shown->*list)
         .push_back({.task = task,
                     .released_by = span.released_by,
                     .step = {.op = span.op, .overlapped = span.overlapped},
-                    .chunk = static_cast<std::int32_t>(std::distance(stages.begin(), chunk)),
+                    .chunk = chunk(device, span.op),
+                    .shade = shade(device, span.op),
+                    .overlapped_shade = span.overlapped ? shade(device, *span.overlapped) : 0,
                     .is_critical = std::binary_search(critical_.begin(), critical_.end(), task),
                     .start = span.start,
                     .end = span.end});
+  }
+
+  std::int32_t chunk(Device device, const Op& op) const {
+    const std::vector<Stage>& stages = stages_[static_cast<std::size_t>(device.value)];
+    const auto found = std::lower_bound(stages.begin(), stages.end(), op.stage);
+    return static_cast<std::int32_t>(std::distance(stages.begin(), found));
+  }
+
+  std::int32_t shade(Device device, const Op& op) const {
+    return picture_.flows > 1 ? problem_.flow(op.microbatch).value : chunk(device, op);
   }
 
   void add_idle() {
@@ -239,6 +258,23 @@ void require_view(const PictureView& view, const Problem& problem, Ticks t_total
     fail("--devices", fmt::format("{}", view.devices.back().value), "no such device",
          fmt::format("0 to {}", problem.devices - 1));
   }
+}
+
+std::int64_t expected_blocks(const Problem& problem, const PictureView& view) {
+  if (view.from || view.to) return 0;
+  const auto all = static_cast<std::size_t>(problem.devices);
+  const std::size_t shown = view.devices.empty() ? all : std::min(view.devices.size(), all);
+  return static_cast<std::int64_t>(Int128{op_count(problem)} * static_cast<Int128>(shown) /
+                                   problem.devices);
+}
+
+void require_drawable(std::int64_t blocks, const DrawingLimit& limit) {
+  if (blocks <= limit.blocks) return;
+  throw Error(Fault{.pointer = limit.pointer,
+                    .value = fmt::format("{}", blocks),
+                    .what = fmt::format("a picture of {} blocks is too large", blocks),
+                    .allowed = fmt::format("at most {}: --from and --to, or --devices, show a part",
+                                           limit.blocks)});
 }
 
 std::string microbatch_label(const Op& op, std::int32_t slices) {
