@@ -83,8 +83,9 @@ double luminance(Colour colour) {
 }
 
 double contrast(Colour left, Colour right) {
-  const auto [less, more] = std::minmax(luminance(left), luminance(right));
-  return (more + 0.05) / (less + 0.05);
+  const double of_left = luminance(left) + 0.05;
+  const double of_right = luminance(right) + 0.05;
+  return std::max(of_left, of_right) / std::min(of_left, of_right);
 }
 
 /// L* of CIE 1976.
