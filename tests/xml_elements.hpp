@@ -51,7 +51,7 @@ class XmlReader {
  private:
   std::string until(std::string_view stops) {
     const std::size_t end = std::min(text_.find_first_of(stops, at_), text_.size());
-    const std::string part(text_.substr(at_, end - at_));
+    std::string part(text_.substr(at_, end - at_));
     at_ = end;
     return part;
   }
@@ -76,7 +76,7 @@ class XmlReader {
   }
 
   std::string name() {
-    const std::string word = until(" =/><\n\"");
+    std::string word = until(" =/><\n\"");
     REQUIRE_MESSAGE(!word.empty(), text_.substr(at_, 40));
     return word;
   }

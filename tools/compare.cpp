@@ -44,6 +44,7 @@ std::vector<ComparedSchedule> compared(const RunConfig& config, const Request& r
                                        const std::optional<PictureView>& view,
                                        const Registry& registry) {
   std::vector<ComparedSchedule> rows;
+  rows.reserve(schedules.size());
   for (const std::string& schedule : schedules) {
     rows.push_back({.schedule = schedule, .report = {}, .reason = {}});
   }

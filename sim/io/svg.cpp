@@ -104,7 +104,7 @@ class SvgWriter {
 
  private:
   void measure(const Picture& picture, const PictureRow& row) {
-    left_ = std::max(left_, kMargin + text_width(device_label(row), kFont) + px(8));
+    left_ = std::max(left_, kMargin + text_width(device_label(row), kFont) + px(14));
     if (!options_.memory) return;
     right_ = std::max(right_, px(8) + text_width(peak_label(picture, row), kNoteFont) + kMargin);
   }
@@ -163,7 +163,7 @@ class SvgWriter {
     file_.write(fmt::format(
         "<path class=\"rule\" d=\"{}\"/>\n{}"
         "<text class=\"device faint\" x=\"{}\" y=\"{}\">time ({})</text>\n",
-        path, labels, svg_number(left_ - px(8)), svg_number(line + px(17)), name(unit)));
+        path, labels, svg_number(left_ - px(14)), svg_number(line + px(17)), name(unit)));
   }
 
   /// A swatch and what it means; begins a line where the last one is full.

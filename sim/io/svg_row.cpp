@@ -72,7 +72,8 @@ class RowWriter {
     for (const Block& block : row_.blocks) add_block(block);
     add_beside();
     text_ += "</g>\n" + outlines_;
-    if (options_.memory) add_memory();
+    // A run of a comparison may have ended before the part that is shown.
+    if (options_.memory && picture_.from < picture_.to) add_memory();
     return std::move(text_);
   }
 
