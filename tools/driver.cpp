@@ -7,6 +7,7 @@
 #include "sim/io/picture.hpp"
 #include "sim/io/pytorch_export.hpp"
 #include "sim/io/report.hpp"
+#include "sim/io/svg.hpp"
 #include "sim/io/timeline_csv.hpp"
 #include "sim/io/trace.hpp"
 #include "sim/task_graph.hpp"
@@ -44,12 +45,14 @@ int run(const Request& request, const Registry& registry) {
            fmt::format("--no-header with the format {}", name(output.format)), "csv");
     const std::optional<PictureView> view = picture_view(request, config);
     const Prepared prepared = prepare(config, registry);
+    if (view) require_drawable(expected_blocks(prepared.problem, *view), output);
     const Finished finished = simulate(prepared, request.formula ? Formula::beside : Formula::none);
     require_memory_limit(finished.report);
     std::optional<Picture> picture;
     if (view) {
       require_view(*view, prepared.problem, finished.report.metrics.t_total, config.time_unit);
       picture = make_picture(finished.graph, finished.timeline, finished.report, *view);
+      require_drawable(picture->blocks(), output);
     }
     OutputFile result = result_file(output);
     OutputFiles files;
@@ -59,6 +62,10 @@ int run(const Request& request, const Registry& registry) {
     if (!output.timeline.empty()) {
       write_timeline_csv(prepared.problem, finished.timeline, config.time_unit,
                          files.open(output.timeline, "/output/timeline"));
+    }
+    if (!output.svg.empty()) {
+      const Picture* const drawn = &*picture;
+      write_svg({&drawn, 1}, svg_options(request.picture), files.open(output.svg, "/output/svg"));
     }
     files.flush();
     result.write(formatted(finished.report, request));

@@ -215,10 +215,10 @@ class TraceWriter {
     }
   }
 
-  // Where none lasts, as viewers see it, each counts from itself.
+  // What stands before the first that lasts, as viewers see it, counts from itself.
   Ticks first_slice(const TraceTrack& track, const Span& span) const {
     const auto found = first_slices_.find(track);
-    return found == first_slices_.end() ? span.start : found->second;
+    return found == first_slices_.end() ? span.start : std::min(found->second, span.start);
   }
 
   void write_names(std::size_t lane) {
