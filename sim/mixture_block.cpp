@@ -20,7 +20,7 @@ LayerCommunication exchange(std::string operation, PassDirection direction, std:
   const Int128 rows = copies_of_tokens(sizes).size / ranks;
   LayerCommunication added =
       layer_communication(std::move(operation), direction, Collective::all_to_all,
-                          std::move(tensor), rows * sizes.hidden, sizes.type, ranks);
+                          std::move(tensor), rows * sizes.hidden, sizes.dtype, ranks);
   added.reason = std::move(reason);
   return added;
 }
@@ -63,7 +63,7 @@ LayerBlock mixture_block(const LayerSizes& sizes) {
   const TensorPlacement by_token = split("n", ranks);
   const TensorPlacement by_expert = split("E", ranks);
   const std::string own = "an expert is whole on its rank";
-  LayerBlockBuilder builder("MoE", sizes.type, ranks);
+  LayerBlockBuilder builder("MoE", sizes.dtype, ranks);
   if (sizes.heads) add_layer_norm(builder, sizes);
   add_router(builder, sizes);
   builder.add_operation("Dispatch", "", "");

@@ -132,16 +132,6 @@ Bytes kept_for_weight(const Transformer& model, const ModelParallel& parallel, M
       .on_rank(parallel);
 }
 
-/// `steps` messages one after another that carry `bytes` in all.
-Ticks steps_time(std::int64_t steps, Bytes bytes, const Connection& connection) {
-  return connection.latency * steps + transfer_time(bytes, connection.bandwidth);
-}
-
-/// The bytes that a rank sends in `rounds` times round a ring, up to a whole byte.
-Bytes on_wire(Bytes bytes, std::int64_t ranks, std::int64_t rounds) {
-  return Bytes((bytes.count * rounds * (ranks - 1) + ranks - 1) / ranks);
-}
-
 /// Collectives of one microbatch in a part's forward and in its backward.
 struct Collectives {
   Ticks forward;
@@ -156,8 +146,8 @@ class TensorParallel {
 
   Collectives of(ModelPart part) const {
     const Bytes hidden = message(model_, {});
-    const Ticks whole = all_reduce_time(hidden, parallel_.tp, connection_);
-    const Ticks half = half_all_reduce_time(hidden, parallel_.tp, connection_);
+    const Ticks whole = collective_time(Collective::all_reduce, hidden, parallel_.tp, connection_);
+    const Ticks half = collective_time(Collective::all_gather, hidden, parallel_.tp, connection_);
     switch (part) {
       case ModelPart::layer:  // 2205.05198, figure 5: after attention and after feed-forward
         return {.forward = whole * 2, .backward = whole * 2};
@@ -168,7 +158,9 @@ class TensorParallel {
         break;
     }
     // Of each token the maximum, the sum and the logit of the target (1909.08053, section 3).
-    const Ticks loss = all_reduce_time(Bytes(4 * model_.tokens()), parallel_.tp, connection_) * 3;
+    const Ticks loss = collective_time(Collective::all_reduce, Bytes(4 * model_.tokens()),
+                                       parallel_.tp, connection_) *
+                       3;
     return parallel_.sp ? Collectives{.forward = half + loss, .backward = half}
                         : Collectives{.forward = loss, .backward = whole};
   }
@@ -185,7 +177,7 @@ Ticks expert_exchange(const Transformer& model, const ModelParallel& parallel,
   if (parallel.ep == 1) return {};
   const Bytes sent = message(model, parallel) * model.top_k;
   const Connection& connection = hardware.around(std::int64_t{parallel.tp} * parallel.ep);
-  return all_to_all_time(sent, parallel.ep, connection) * 2;
+  return collective_time(Collective::all_to_all, sent, parallel.ep, connection) * 2;
 }
 
 /// The time of a pass by the roofline.
@@ -208,25 +200,6 @@ class Roofline {
 };
 
 }  // namespace
-
-std::string_view name(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::fp32:
-      return "fp32";
-    case Dtype::bf16:
-      return "bf16";
-    case Dtype::fp16:
-      return "fp16";
-    case Dtype::fp8:
-      return "fp8";
-  }
-  return "";
-}
-
-Bytes size(Dtype dtype) {
-  if (dtype == Dtype::fp32) return Bytes(4);
-  return dtype == Dtype::fp8 ? Bytes(1) : Bytes(2);
-}
 
 std::string_view name(LayerRecompute recompute) {
   switch (recompute) {
@@ -317,22 +290,10 @@ Ticks gradient_sync(const Transformer& model, const ModelParallel& parallel,
                     const Hardware& hardware, ModelPart part) {
   const RankParameters held = rank_parameters(model, parallel, part);
   const Connection& connection = hardware.around(std::int64_t{parallel.tp} * parallel.dp);
-  return all_reduce_time(Bytes(held.others * kGradient), parallel.dp, connection) +
-         all_reduce_time(Bytes(held.experts * kGradient), parallel.dp / parallel.ep, connection);
-}
-
-Ticks all_reduce_time(Bytes bytes, std::int64_t ranks, const Connection& connection) {
-  if (ranks == 1 || bytes == Bytes{}) return {};
-  return steps_time(2 * (ranks - 1), on_wire(bytes, ranks, 2), connection);
-}
-
-Ticks half_all_reduce_time(Bytes bytes, std::int64_t ranks, const Connection& connection) {
-  if (ranks == 1 || bytes == Bytes{}) return {};
-  return steps_time(ranks - 1, on_wire(bytes, ranks, 1), connection);
-}
-
-Ticks all_to_all_time(Bytes bytes, std::int64_t ranks, const Connection& connection) {
-  return half_all_reduce_time(bytes, ranks, connection);
+  return collective_time(Collective::all_reduce, Bytes(held.others * kGradient), parallel.dp,
+                         connection) +
+         collective_time(Collective::all_reduce, Bytes(held.experts * kGradient),
+                         parallel.dp / parallel.ep, connection);
 }
 
 }  // namespace pipesim

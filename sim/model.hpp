@@ -4,25 +4,18 @@
 //
 // Sources: operations Narayanan et al. (arXiv 2104.04473, section 4.3 and appendix) and their split
 // into F, B and W Zero Bubble (2401.10241, table 1); activations Korthikanti et al. (2205.05198,
-// section 4, table 2); ring collectives 2(P-1)/P (Thakur et al., IJHPCA 2005).
+// section 4, table 2).
 #pragma once
 
 #include <cstdint>
 #include <string_view>
 
 #include "sim/amounts.hpp"
+#include "sim/dtype.hpp"
 #include "sim/hardware.hpp"
 #include "sim/types.hpp"
 
 namespace pipesim {
-
-/// What activations, weights and messages are stored in.
-enum class Dtype : std::uint8_t { fp32, bf16, fp16, fp8 };
-
-/// "fp32", "bf16", "fp16" or "fp8".
-std::string_view name(Dtype dtype);
-/// Of one number.
-Bytes size(Dtype dtype);
 
 /// What a layer computes again in its backward instead of keeping it (2205.05198, section 5).
 enum class LayerRecompute : std::uint8_t {
@@ -124,13 +117,5 @@ PassTimes pass_times(const Transformer& model, const ModelParallel& parallel,
 /// The all-reduce of a part's gradients over the replicas, in 4 bytes; nothing for one replica.
 Ticks gradient_sync(const Transformer& model, const ModelParallel& parallel,
                     const Hardware& hardware, ModelPart part);
-
-/// A ring of `ranks` over one connection: latency a step plus bytes over bandwidth. An all-reduce
-/// is a reduce-scatter and an all-gather, each of ranks - 1 steps that move bytes / ranks.
-Ticks all_reduce_time(Bytes bytes, std::int64_t ranks, const Connection& connection);
-/// An all-gather or a reduce-scatter.
-Ticks half_all_reduce_time(Bytes bytes, std::int64_t ranks, const Connection& connection);
-/// Every rank sends a part of its bytes to each of the others, one after another.
-Ticks all_to_all_time(Bytes bytes, std::int64_t ranks, const Connection& connection);
 
 }  // namespace pipesim

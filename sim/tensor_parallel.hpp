@@ -39,7 +39,7 @@ struct LayerSizes {
   std::int64_t seq = 1;     ///< S: positions of a sequence
   std::int64_t hidden = 1;  ///< d
   std::int64_t tp = 1;      ///< tensor-parallel ranks
-  ElementType type = ElementType::fp32;
+  Dtype dtype = Dtype::fp32;
   std::optional<std::int64_t> ffn{};       ///< f, inside the FFN; 4d if none
   std::optional<std::int64_t> heads{};     ///< a; with them there is an attention block
   std::optional<std::int64_t> kv_heads{};  ///< of keys and values; as many as heads if none

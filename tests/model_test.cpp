@@ -256,12 +256,17 @@ TEST_SUITE("unit") {
   TEST_CASE("ring collectives: latency a step, 2(P-1)/P or (P-1)/P of the bytes") {
     const Connection connection{.latency = Ticks{1000},
                                 .bandwidth = {8'000'000'000'000}};  // 1 B/ps
-    CHECK(all_reduce_time(Bytes(4000), 4, connection) == Ticks{6 * 1000 + 6000});
-    CHECK(half_all_reduce_time(Bytes(4000), 4, connection) == Ticks{3 * 1000 + 3000});
-    CHECK(all_to_all_time(Bytes(4000), 4, connection) == Ticks{3 * 1000 + 3000});
-    CHECK(all_reduce_time(Bytes(10), 4, connection) == Ticks{6 * 1000 + 15});
-    CHECK(all_reduce_time(Bytes(11), 4, connection) == Ticks{6 * 1000 + 17});  // 16.5 rounded up
-    CHECK(all_reduce_time(Bytes(4000), 1, connection) == Ticks{});
+    CHECK(collective_time(Collective::all_reduce, Bytes(4000), 4, connection) ==
+          Ticks{6 * 1000 + 6000});
+    CHECK(collective_time(Collective::all_gather, Bytes(4000), 4, connection) ==
+          Ticks{3 * 1000 + 3000});
+    CHECK(collective_time(Collective::all_to_all, Bytes(4000), 4, connection) ==
+          Ticks{3 * 1000 + 3000});
+    CHECK(collective_time(Collective::all_reduce, Bytes(10), 4, connection) ==
+          Ticks{6 * 1000 + 15});
+    CHECK(collective_time(Collective::all_reduce, Bytes(11), 4, connection) ==
+          Ticks{6 * 1000 + 17});  // 16.5 rounded up
+    CHECK(collective_time(Collective::all_reduce, Bytes(4000), 1, connection) == Ticks{});
   }
 
   TEST_CASE("times: the roofline's longer side, then what is exposed of communication") {
@@ -285,7 +290,7 @@ TEST_SUITE("unit") {
     // Two all-reduces of 2 * 64 * 64 bytes in each direction.
     hardware = machine();
     const ModelParallel two{.tp = 2};
-    const Ticks whole = all_reduce_time(Bytes(8192), 2, hardware.intra);
+    const Ticks whole = collective_time(Collective::all_reduce, Bytes(8192), 2, hardware.intra);
     const PassTimes split = pass_times(model, two, hardware, ModelPart::layer);
     CHECK(split.forward == Ticks{7'340'032} + whole * 2);
     CHECK(split.input == Ticks{64 * 64 * (24 * 64 + 8 * 64)} + whole * 2);
@@ -323,10 +328,11 @@ TEST_SUITE("unit") {
     const auto times = [&](ModelPart part, bool sp) {
       return pass_times(model, tensor_parallel(2, sp), hardware, part);
     };
-    const Ticks whole = all_reduce_time(Bytes(8192), 2, hardware.intra);
-    const Ticks half = half_all_reduce_time(Bytes(8192), 2, hardware.intra);
+    const Ticks whole = collective_time(Collective::all_reduce, Bytes(8192), 2, hardware.intra);
+    const Ticks half = collective_time(Collective::all_gather, Bytes(8192), 2, hardware.intra);
     CHECK(half * 2 == whole);
-    const Ticks loss = all_reduce_time(Bytes(4 * 64), 2, hardware.intra) * 3;
+    const Ticks loss =
+        collective_time(Collective::all_reduce, Bytes(4 * 64), 2, hardware.intra) * 3;
     const Ticks logits{2 * 64 * 64 * 128};  // on 2 ranks at 0.5 operations a tick
     CHECK(times(ModelPart::head, false).forward == logits + loss);
     CHECK(times(ModelPart::head, false).input == logits + whole);
@@ -349,7 +355,7 @@ TEST_SUITE("unit") {
       return pass_times(model, {.tp = 2, .ep = ep, .dp = 8}, machine(), ModelPart::layer);
     };
     const auto exchange = [&](std::int32_t ep, const Connection& connection) {
-      return all_to_all_time(Bytes(2 * 8192), ep, connection) * 2;
+      return collective_time(Collective::all_to_all, Bytes(2 * 8192), ep, connection) * 2;
     };
     // Fewer experts on a rank are fewer weights to read, here below what computing takes.
     CHECK(times(4).forward - times(1).forward == exchange(4, machine().intra));
@@ -365,10 +371,11 @@ TEST_SUITE("unit") {
     const ModelParallel replicas{.dp = 16};  // beyond a node
     const Bytes bytes(4 * (12 * 64 * 64 + 13 * 64));
     CHECK(gradient_sync(model, replicas, hardware, ModelPart::layer) ==
-          all_reduce_time(bytes, 16, hardware.inter));
+          collective_time(Collective::all_reduce, bytes, 16, hardware.inter));
     const ModelParallel in_node{.tp = 2, .dp = 4};
     CHECK(gradient_sync(model, in_node, hardware, ModelPart::layer) ==
-          all_reduce_time(Bytes(4 * (12 * 64 * 64 + 7 * 64 + 6 * 64 * 2) / 2), 4, hardware.intra));
+          collective_time(Collective::all_reduce,
+                          Bytes(4 * (12 * 64 * 64 + 7 * 64 + 6 * 64 * 2) / 2), 4, hardware.intra));
   }
 
   TEST_CASE("amounts become ticks, or an error") {

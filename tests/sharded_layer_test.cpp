@@ -110,10 +110,10 @@ void check_attention(const LayerSizes& sizes) {
   CHECK(close(sum(dx), whole_dx, 1e-6));
 
   const Moved forward = moved(o, Collective::all_reduce, 0, 0);
-  CHECK(sent_as(forward, communication(block, "Linear", PassDirection::forward, "O"), sizes.type));
+  CHECK(sent_as(forward, communication(block, "Linear", PassDirection::forward, "O"), sizes.dtype));
   const Moved backward = moved(dx, Collective::all_reduce, 0, 0);
-  CHECK(
-      sent_as(backward, communication(block, "QKV", PassDirection::backward, "dL/dX"), sizes.type));
+  CHECK(sent_as(backward, communication(block, "QKV", PassDirection::backward, "dL/dX"),
+                sizes.dtype));
 
   // Ranks that share a key head have the terms of their queries.
   const Array whole_dk = gradient_of_keys(w);
@@ -129,7 +129,7 @@ void check_attention(const LayerSizes& sizes) {
         moved(Ranks(copies, joined({dk[0], dk[0]}, 0)), Collective::all_reduce, 0, 0);
     CHECK(sent_as(keys_and_values,
                   communication(block, "QKV", PassDirection::backward, "dL/dWk,dL/dWv"),
-                  sizes.type));
+                  sizes.dtype));
   }
 }
 
@@ -170,7 +170,7 @@ TEST_SUITE("unit") {
     }
     CHECK(lies_as(found, expected, tensor(block, "X")));
     CHECK(sent_as(moved(found, Collective::all_reduce, 0, 0),
-                  communication(block, "Embedding", PassDirection::forward, "X"), sizes.type));
+                  communication(block, "Embedding", PassDirection::forward, "X"), sizes.dtype));
     CHECK(block.communications.back().collective == Collective::none);
 
     LayerSizes parallel = sizes;
@@ -178,13 +178,13 @@ TEST_SUITE("unit") {
     const LayerBlock scattered = embedding_block(parallel);
     const Moved after = moved(found, Collective::reduce_scatter, 0, 1);
     CHECK(sent_as(after, communication(scattered, "Embedding", PassDirection::forward, "X"),
-                  sizes.type));
+                  sizes.dtype));
     CHECK(close(joined(after.ranks, 1), expected));
   }
 
   TEST_CASE("cross-entropy: three numbers a position, and no logit leaves its rank") {
     const LayerSizes sizes{
-        .batch = 1, .seq = 4, .hidden = 2, .tp = 2, .type = ElementType::bf16, .vocab = 6};
+        .batch = 1, .seq = 4, .hidden = 2, .tp = 2, .dtype = Dtype::bf16, .vocab = 6};
     const LayerBlock block = loss_block(sizes);
     std::mt19937 random(4);
     const Array logits = random_array({1, 4, 6}, random);
@@ -218,7 +218,7 @@ TEST_SUITE("unit") {
     const auto agreed = [&](const Ranks& terms, const std::string& name) {
       const Moved result = moved(terms, Collective::all_reduce, 0, 0);
       CHECK(sent_as(result, communication(block, "CrossEntropy", PassDirection::forward, name),
-                    ElementType::fp32));
+                    Dtype::fp32));
       return result.ranks[0];
     };
     const Array total = agreed(exponentials, "sum of exp");

@@ -17,8 +17,7 @@ const std::vector<std::string> kParallelKeys = {"tp", "sp", "ep", "dp", "tp_over
 const std::vector<std::string> kHardwareKeys = {
     "preset", "peak_flops", "achievable", "memory_bandwidth", "intra", "inter", "devices_per_node"};
 const std::vector<std::string> kConnectionKeys = {"latency", "bandwidth"};
-// In the order of Dtype and LayerRecompute.
-const std::vector<std::string> kDtypes = {"fp32", "bf16", "fp16", "fp8"};
+// In the order of LayerRecompute.
 const std::vector<std::string> kRecomputes = {"none", "selective", "full"};
 
 // Far beyond any model, and such that no product of them leaves 128 bits.
@@ -131,8 +130,8 @@ class ModelReader {
     reader.integer("microbatch", kSequences, model.microbatch);
     reader.integer("experts", kHeads, model.experts);
     reader.integer("top_k", {1, std::max<std::int64_t>(1, model.experts)}, model.top_k);
-    model.dtype =
-        static_cast<Dtype>(reader.choice("dtype", kDtypes, static_cast<std::size_t>(Dtype::bf16)));
+    model.dtype = static_cast<Dtype>(
+        reader.choice("dtype", dtype_names(), static_cast<std::size_t>(Dtype::bf16)));
     model.recompute = static_cast<LayerRecompute>(reader.choice("recompute", kRecomputes, 0));
   }
 
