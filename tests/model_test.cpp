@@ -13,6 +13,7 @@ using namespace pipesim;
 using test::gpt;
 using test::gpt3;
 using test::kGpt3Layers;
+using test::llama;
 
 namespace {
 
@@ -50,7 +51,7 @@ Hardware machine() {
 
 TEST_SUITE("unit") {
   TEST_CASE("2104.04473, tables 1 and 2: parameters, in 10^9") {
-    CHECK((all_parameters(gpt3(), kGpt3Layers) == Int128{174'615'822'336}));
+    CHECK((all_parameters(gpt3(), kGpt3Layers) == Int128{174'615'846'912}));
     CHECK(tenths_of_billions(gpt3(), 96) == 1746);
     CHECK(tenths_of_billions(gpt(2304, 24), 24) == 17);
     CHECK(tenths_of_billions(gpt(3072, 32), 30) == 36);
@@ -64,14 +65,55 @@ TEST_SUITE("unit") {
     CHECK(tenths_of_billions(gpt(25600, 160), 128) == 10080);
   }
 
-  TEST_CASE("2104.04473, equation 2: P = 12 l h^2 (1 + 13 / 12h + (V + s) / 12lh)") {
+  TEST_CASE(
+      "2104.04473, equation 2: P = 12 l h^2 (1 + 13 / 12h + (V + s) / 12lh), and a last norm") {
     for (const Transformer& model : kModels) {
       const Int128 h = model.hidden;
       for (const std::int64_t layers : {1, 24, 96}) {
         CHECK((all_parameters(model, layers) ==
-               12 * layers * h * h + 13 * layers * h + (model.vocab + model.seq) * h));
+               12 * layers * h * h + 13 * layers * h + (model.vocab + model.seq) * h + 2 * h));
       }
     }
+  }
+
+  TEST_CASE("Llama 2 70B, Llama 3.1 8B, 70B and 405B: parameters as their published weights") {
+    // The checkpoints of meta-llama: layers, then hidden, heads, kv_heads, ffn, vocab.
+    CHECK((all_parameters(llama(8192, 64, 8, 28672, 32000), 80) == Int128{68'976'648'192}));
+    CHECK((all_parameters(llama(4096, 32, 8, 14336, 128256), 32) == Int128{8'030'261'248}));
+    CHECK((all_parameters(llama(8192, 64, 8, 28672, 128256), 80) == Int128{70'553'706'496}));
+    CHECK((all_parameters(llama(16384, 128, 8, 53248, 128256), 126) == Int128{405'853'388'800}));
+    // Llama 3.2 1B and Mixtral 8x7B: tied embeddings, 8 experts.
+    Transformer small = llama(2048, 32, 8, 8192, 128256);
+    small.embeddings = Embeddings::tied;
+    CHECK((all_parameters(small, 16) == Int128{1'235'814'400}));
+    Transformer mixtral = llama(4096, 32, 8, 14336, 32000);
+    mixtral.experts = 8;
+    mixtral.top_k = 2;
+    CHECK((all_parameters(mixtral, 32) == Int128{46'702'792'704}));
+  }
+
+  TEST_CASE("a gated feed-forward part has half as much again: operations, activations") {
+    const Transformer gated = llama(4096, 32, 32, 11008, 32000);
+    Transformer plain = gated;
+    plain.activation = Activation::gelu;
+    const Int128 sb = gated.seq;
+    const Int128 fh = Int128{11008} * 4096;
+    const auto difference = [&](auto value) { return value(gated) - value(plain); };
+    const auto flops = [](Flops PassFlops::*pass) {
+      return [=](const Transformer& of) { return (pass_flops(of, ModelPart::layer).*pass).count; };
+    };
+    CHECK((difference(flops(&PassFlops::forward)) == 2 * sb * fh));
+    CHECK((difference(flops(&PassFlops::input)) == 2 * sb * fh));
+    CHECK((difference(flops(&PassFlops::weight)) == 2 * sb * fh));
+    const ModelParallel four = tensor_parallel(4, true);
+    const auto memory = [&](Bytes RankMemory::*field) {
+      return [&four, field](const Transformer& of) {
+        return (rank_memory(of, four, ModelPart::layer).*field).count;
+      };
+    };
+    CHECK((difference(memory(&RankMemory::weights)) == 2 * fh / 4));
+    CHECK((difference(memory(&RankMemory::activation)) == 2 * sb * 11008 / 4));
+    CHECK((difference(memory(&RankMemory::kept_for_weight)) == 2 * sb * 11008 / 4));
   }
 
   TEST_CASE("2104.04473, equation 3: F = 96 B s l h^2 (1 + s / 6h + V / 16lh)") {
@@ -352,16 +394,56 @@ TEST_SUITE("unit") {
     model.experts = 8;
     model.top_k = 2;
     const auto times = [&](std::int32_t ep) {
-      return pass_times(model, {.tp = 2, .ep = ep, .dp = 8}, machine(), ModelPart::layer);
+      return pass_times(model, {.tp = 2, .sp = true, .ep = ep, .dp = 8}, machine(),
+                        ModelPart::layer);
     };
     const auto exchange = [&](std::int32_t ep, const Connection& connection) {
-      return collective_time(Collective::all_to_all, Bytes(2 * 8192), ep, connection) * 2;
+      return collective_time(Collective::all_to_all, Bytes(2 * 8192 / 2), ep, connection) * 2;
     };
     // Fewer experts on a rank are fewer weights to read, here below what computing takes.
     CHECK(times(4).forward - times(1).forward == exchange(4, machine().intra));
     CHECK(times(4).input - times(1).input == exchange(4, machine().intra));
     CHECK(times(8).forward - times(1).forward == exchange(8, machine().inter));  // 16 ranks
     CHECK(times(4).weight == times(1).weight);
+    // Megatron-Core: all-to-all over ep, all-gather over tp, and the same back with a
+    // reduce-scatter; twice the tokens for two experts each, so twice a dense layer's bytes.
+    Transformer dense = model;
+    dense.experts = dense.top_k = 1;
+    const Ticks once = collective_time(Collective::all_gather, Bytes(8192), 2, machine().intra);
+    const Ticks twice = collective_time(Collective::all_gather, Bytes(16384), 2, machine().intra);
+    Hardware endless = machine();
+    endless.peak = {std::int64_t{1} << 62};
+    endless.memory = {std::int64_t{1} << 62};
+    const auto communicated = [&](const Transformer& of) {
+      const ModelParallel sp = tensor_parallel(2, true);
+      const Ticks all = pass_times(of, sp, endless, ModelPart::layer).forward;
+      ModelParallel hidden = sp;
+      hidden.tp_overlap = Decimal{Decimal::kOne};
+      return all - pass_times(of, hidden, endless, ModelPart::layer).forward;
+    };
+    CHECK(communicated(dense) == once * 4);
+    CHECK(communicated(model) == once * 2 + twice * 2);
+  }
+
+  TEST_CASE("experts under tensor parallelism: what is split and what each rank gathers") {
+    Transformer model = llama(64, 4, 4, 96, 128, 64);
+    model.experts = 8;
+    model.top_k = 2;
+    const Int128 token = 64 * 64;  // sequence * hidden
+    const ModelParallel one{.ep = 2, .dp = 2};
+    ModelParallel two = one;
+    two.tp = 2;
+    two.sp = true;
+    const auto memory = [&](const ModelParallel& parallel) {
+      return rank_memory(model, parallel, ModelPart::layer);
+    };
+    // All of 4 experts over both; norms and the router stay whole.
+    const Int128 replicated = 2 * (2 * 64 + 64 * 8);
+    CHECK((memory(two).weights.count - replicated == (memory(one).weights.count - replicated) / 2));
+    const Int128 read = 2 * 2 * token;  // by two experts, in 2 bytes
+    CHECK((memory(two).activation.count - read == (memory(one).activation.count - read) / 2));
+    CHECK((memory(two).kept_for_weight.count - 2 * read ==
+           (memory(one).kept_for_weight.count - 2 * read) / 2));
   }
 
   TEST_CASE("gradients are reduced over the replicas in 4 bytes") {

@@ -64,7 +64,8 @@ class StageSums {
   StageSums(const RunConfig& config, const Placement& placement)
       : model_(*config.model), layers_(layers_by_stage(config, placement)) {
     const auto& devices = placement.device_of.front();
-    is_tied_ = devices.front() == devices.back();
+    shares_embedding_ =
+        model_.transformer.embeddings == Embeddings::tied && devices.front() == devices.back();
   }
 
   std::size_t stages() const { return layers_.size(); }
@@ -89,17 +90,15 @@ class StageSums {
 
   TimeSpec gradient_sync() const {
     return by_stage(sums<Ticks>([&](ModelPart part) {
-      if (shares_embedding(part)) return Ticks{};
-      return pipesim::gradient_sync(model_.transformer, model_.parallel, model_.hardware, part);
+      return pipesim::gradient_sync(model_.transformer, model_.parallel, model_.hardware,
+                                    held(part));
     }));
   }
 
   BytesSpec bytes(Bytes RankMemory::*field, const std::string& name) const {
-    const bool is_state = field == &RankMemory::weights || field == &RankMemory::optimizer;
     BytesSpec spec{.values = {}, .is_list = true};
     for (const Bytes sum : sums<Bytes>([&](ModelPart part) {
-           if (is_state && shares_embedding(part)) return Bytes{};
-           return rank_memory(model_.transformer, model_.parallel, part).*field;
+           return rank_memory(model_.transformer, model_.parallel, held(part)).*field;
          })) {
       if (sum.count > std::numeric_limits<std::int64_t>::max()) {
         fail("/model", fmt::format("the {} of a stage are too large", name), "below 2^63 bytes");
@@ -110,12 +109,14 @@ class StageSums {
   }
 
  private:
-  /// A head on the embedding's device uses its weights.
-  bool shares_embedding(ModelPart part) const { return part == ModelPart::head && is_tied_; }
+  /// The part as far as its parameters are held where it is.
+  ModelPart held(ModelPart part) const {
+    return part == ModelPart::head && shares_embedding_ ? ModelPart::tied_head : part;
+  }
 
   const ModelConfig& model_;
   std::vector<std::int32_t> layers_;
-  bool is_tied_ = false;
+  bool shares_embedding_ = false;  // a head on the embedding's device uses its weights
 };
 
 void fill_links(const ModelConfig& model, P2pConfig& p2p) {

@@ -153,6 +153,11 @@ class SimulatedMembers {
       add(object, "experts", model.experts);
       add(object, "top_k", model.top_k);
     }
+    object.add("activation", quoted(name(model.activation)));
+    object.add("normalization", quoted(name(model.normalization)));
+    object.add("positions", quoted(name(model.positions)));
+    object.add("bias", model.bias == LinearBias::added ? "true" : "false");
+    object.add("tied_embeddings", model.embeddings == Embeddings::tied ? "true" : "false");
     object.add("dtype", quoted(name(model.dtype)));
     object.add("recompute", quoted(name(model.recompute)));
     object_.add("model", object.json());
