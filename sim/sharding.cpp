@@ -10,6 +10,11 @@ namespace {
 
 using Kind = TensorPlacement::Kind;
 
+std::int64_t parts_of(const Dimension& dimension, const TensorPlacement& placement) {
+  const bool is_cut = placement.kind == Kind::split && placement.dimension == dimension.name;
+  return is_cut ? placement.parts : 1;
+}
+
 }  // namespace
 
 TensorPlacement whole() { return {}; }
@@ -35,9 +40,8 @@ TensorPlacement conjugate(const TensorPlacement& placement) {
 std::vector<std::int64_t> shape_on_rank(const Tensor& tensor) {
   std::vector<std::int64_t> shape;
   for (const Dimension& dimension : tensor.dimensions) {
-    const bool is_cut =
-        tensor.placement.kind == Kind::split && tensor.placement.dimension == dimension.name;
-    const std::int64_t parts = is_cut ? tensor.placement.parts : 1;
+    const std::int64_t parts =
+        parts_of(dimension, tensor.placement) * parts_of(dimension, tensor.over_tp);
     PIPESIM_CHECK(dimension.size % parts == 0);
     shape.push_back(dimension.size / parts);
   }

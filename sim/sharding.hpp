@@ -54,9 +54,12 @@ struct Tensor {
   TensorPlacement placement{};
   /// If it is not that of the layer's dtype: 8 for indices of words, 4 for a loss in fp32.
   std::optional<Bytes> element_size{};
+  /// Where `placement` is over the expert-parallel ranks: how each part lies over the
+  /// tensor-parallel ones.
+  TensorPlacement over_tp{};
 };
 
-/// Requires that the parts of a split divide its dimension.
+/// Requires that the parts of a split divide its dimension, those of both splits if there are two.
 std::vector<std::int64_t> shape_on_rank(const Tensor& tensor);
 Int128 elements(const Tensor& tensor);
 Int128 elements_on_rank(const Tensor& tensor);

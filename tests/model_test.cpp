@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sim/error.hpp"
+#include "sim/tensor_parallel.hpp"
 #include "sim/throughput.hpp"
 #include "tests/models.hpp"
 
@@ -423,6 +424,76 @@ TEST_SUITE("unit") {
     };
     CHECK(communicated(dense) == once * 4);
     CHECK(communicated(model) == once * 2 + twice * 2);
+  }
+
+  TEST_CASE("a model's collectives put on the wire what pipesim shapes says") {
+    Hardware wire = machine();
+    wire.peak = {std::int64_t{1} << 62};
+    wire.memory = {std::int64_t{1} << 62};
+    wire.intra = {.latency = {}, .bandwidth = {8'000'000'000'000}};  // a byte a tick
+    const auto compare = [&](const Transformer& model, const ModelParallel& parallel) {
+      CAPTURE(parallel.tp);
+      CAPTURE(parallel.sp);
+      CAPTURE(parallel.ep);
+      LayerSizes sizes{.batch = model.microbatch,
+                       .seq = model.seq,
+                       .hidden = model.hidden,
+                       .tp = parallel.tp,
+                       .dtype = model.dtype,
+                       .ffn = model.ffn,
+                       .heads = model.heads,
+                       .kv_heads = model.kv_heads,
+                       .vocab = model.vocab,
+                       .sequence_parallel = parallel.sp};
+      if (model.has_mixture()) {
+        sizes.experts = model.experts;
+        sizes.top_k = model.top_k;
+        sizes.ep = parallel.ep;
+      }
+      const auto timed = [&](ModelPart part, Ticks PassTimes::*pass) {
+        return (pass_times(model, parallel, wire, part).*pass).count;
+      };
+      const auto told = [&](const std::vector<LayerBlock>& blocks, PassDirection direction) {
+        Ratio total{0, 1};
+        for (const LayerBlock& block : blocks) {
+          for (const LayerCommunication& given : block.communications) {
+            // X is gathered again beside the gradient of the input, which hides it.
+            const bool is_hidden = given.tensor == "X" && direction == PassDirection::backward;
+            if (given.direction != direction || given.once_per_step || is_hidden) continue;
+            total = sum(total, given.wire_bytes);
+          }
+        }
+        CHECK((total.denominator == 1));
+        return total.numerator;
+      };
+      const std::vector<LayerBlock> layer = {
+          attention_block(sizes),
+          sizes.experts ? mixture_block(sizes) : ffn_block(sizes, kColumnRow)};
+      const auto same = [](Int128 left, Int128 right) {
+        return left >= right && left - right <= 20;  // ticks to compute
+      };
+      using enum PassDirection;
+      CHECK(same(timed(ModelPart::layer, &PassTimes::forward), told(layer, forward)));
+      CHECK(same(timed(ModelPart::layer, &PassTimes::input), told(layer, backward)));
+      CHECK(same(timed(ModelPart::head, &PassTimes::forward), told({loss_block(sizes)}, forward)));
+      CHECK(same(timed(ModelPart::head, &PassTimes::input), told({loss_block(sizes)}, backward)));
+      CHECK(same(timed(ModelPart::embedding, &PassTimes::forward),
+                 told({embedding_block(sizes)}, forward)));
+      CHECK(same(timed(ModelPart::embedding, &PassTimes::input),
+                 told({embedding_block(sizes)}, backward)));
+    };
+    Transformer model = llama(64, 8, 4, 96, 128, 64);
+    for (const std::int32_t tp : {1, 2, 4}) {
+      compare(model, tensor_parallel(tp, false));
+      if (tp > 1) compare(model, tensor_parallel(tp, true));
+    }
+    model.experts = 8;
+    model.top_k = 2;
+    for (const std::int32_t tp : {1, 2, 4}) {
+      for (const std::int32_t ep : {1, 2}) {
+        compare(model, {.tp = tp, .sp = tp > 1, .ep = ep, .dp = ep});
+      }
+    }
   }
 
   TEST_CASE("experts under tensor parallelism: what is split and what each rank gathers") {

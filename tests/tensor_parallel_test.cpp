@@ -267,6 +267,14 @@ TEST_SUITE("unit") {
                 "/top_k: 7 of 6 experts; at most 6",
                 "/experts: with tp = 4 every rank would send the same tokens; sequence_parallel, "
                 "so that each sends its own positions; or tp 1"});
+    sizes = {.hidden = 2, .tp = 3, .experts = 2, .sequence_parallel = true};
+    sizes.seq = 3;
+    CHECK(faults_of(sizes) ==
+          Lines{"/hidden: needs 4*hidden divisible by tp: 8 % 3 = 2; each expert "
+                "is split over the ranks, column/row"});
+    sizes.ffn = 4;
+    CHECK(faults_of(sizes) == Lines{"/ffn: needs ffn divisible by tp: 4 % 3 = 1; each expert is "
+                                    "split over the ranks, column/row, such as 3 or 6"});
     sizes = {.batch = kLargestSize, .seq = kLargestSize, .hidden = 1, .experts = 64, .top_k = 64};
     CHECK(faults_of(sizes) == Lines{"/experts: batch * seq * top_k * ep is 18014398509481984; at "
                                     "most 9007199254740992"});

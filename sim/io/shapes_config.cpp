@@ -73,7 +73,8 @@ class ShapesReader {
     const auto value = values_.find(root, "pairing");
     if (!value) return;
     if (values_.find(root, "experts")) {
-      values_.add_fault(*value, "experts are not split over tp", "no pairing beside experts");
+      values_.add_fault(*value, "experts are split column/row over tp",
+                        "no pairing beside experts");
       return;
     }
     std::vector<std::string> names;

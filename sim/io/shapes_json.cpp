@@ -59,6 +59,12 @@ std::string placement_json(const TensorPlacement& placement) {
                      json_string(placement.dimension), placement.parts, placement.copies);
 }
 
+/// Of a tensor that expert-parallel ranks share too.
+std::string over_tp_json(const TensorPlacement& placement) {
+  if (placement == whole()) return "";
+  return fmt::format(", \"over_tp\": {{{}}}", placement_json(placement));
+}
+
 std::string tensor_json(const Tensor& tensor, Dtype dtype) {
   const auto number = [](std::int64_t size) { return std::to_string(size); };
   return fmt::format(
@@ -67,8 +73,8 @@ std::string tensor_json(const Tensor& tensor, Dtype dtype) {
       json_string(tensor.name), json_string(tensor.role),
       array_json(tensor.dimensions, [](const Dimension& of) { return json_string(of.name); }),
       array_json(tensor.dimensions, [](const Dimension& of) { return std::to_string(of.size); }),
-      placement_json(tensor.placement), array_json(shape_on_rank(tensor), number),
-      format_int128(bytes_on_rank(tensor, dtype).count));
+      placement_json(tensor.placement) + over_tp_json(tensor.over_tp),
+      array_json(shape_on_rank(tensor), number), format_int128(bytes_on_rank(tensor, dtype).count));
 }
 
 std::string communication_json(const LayerCommunication& given) {

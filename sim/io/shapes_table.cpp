@@ -65,6 +65,17 @@ std::string placement_text(const TensorPlacement& placement) {
   return text;
 }
 
+std::string placements_text(const Tensor& tensor) {
+  const std::string first = placement_text(tensor.placement);
+  if (tensor.over_tp == whole()) return first;
+  const std::string within = placement_text(tensor.over_tp);
+  if (first == "whole") return within;
+  if (tensor.over_tp.kind == TensorPlacement::Kind::partial_sum) {
+    return fmt::format("{} over ep, {} over tp", first, within);
+  }
+  return fmt::format("{} over ep, along {} over tp", first, tensor.over_tp.dimension);
+}
+
 std::string heading(const LayerSizes& sizes) {
   std::string text = fmt::format("B={}  S={}  d={}  f={}  tp={}", sizes.batch, sizes.seq,
                                  sizes.hidden, sizes.inner(), sizes.tp);
@@ -97,8 +108,7 @@ std::string tensors_text(const LayerBlock& block, Dtype dtype) {
   for (const Tensor& tensor : block.tensors) {
     table.add({"  " + tensor.name, tensor.role, names_text(tensor.dimensions),
                sizes_text(tensor.dimensions), shape_text(shape_on_rank(tensor)),
-               readable_bytes({bytes_on_rank(tensor, dtype).count, 1}),
-               placement_text(tensor.placement)});
+               readable_bytes({bytes_on_rank(tensor, dtype).count, 1}), placements_text(tensor)});
   }
   return table.text(0);
 }
