@@ -99,6 +99,11 @@ Error::Error(std::vector<Fault> faults, ErrorKind kind)
   PIPESIM_CHECK(!faults_.empty());
 }
 
+TimeOverflow::TimeOverflow()
+    : Error(Fault{.pointer = "/m",
+                  .what = "T_total does not fit in 64 bits of picoseconds",
+                  .allowed = "at most 9223372036854775807 ps, some 106.75 days"}) {}
+
 std::string nearest_name(std::string_view name, std::span<const std::string> candidates) {
   std::string best;
   std::size_t best_distance = std::max<std::size_t>(1, name.size() / 3) + 1;

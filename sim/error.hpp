@@ -47,6 +47,12 @@ class Error : public std::runtime_error {
   ErrorKind kind_;
 };
 
+/// A time beyond int64 ticks, at /m unless what computes it knows a better place.
+class TimeOverflow : public Error {
+ public:
+  TimeOverflow();
+};
+
 /// The candidate with the smallest edit distance to `name`, whatever the case, or "" if none is
 /// within a third of the name's length (at least one edit, fewer than it has letters). The first
 /// of equals wins.

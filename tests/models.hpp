@@ -40,4 +40,11 @@ inline Transformer llama(std::int64_t hidden, std::int64_t heads, std::int64_t k
           .embeddings = Embeddings::untied};
 }
 
+inline Transformer with_recompute(Transformer model, LayerRecompute recompute) {
+  model.recompute = recompute;
+  return model;
+}
+
+inline ModelParallel tensor_parallel(std::int32_t tp, bool sp) { return {.tp = tp, .sp = sp}; }
+
 }  // namespace pipesim::test

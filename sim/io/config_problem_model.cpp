@@ -16,6 +16,17 @@ namespace {
       Fault{.pointer = std::move(pointer), .what = std::move(what), .allowed = std::move(allowed)});
 }
 
+/// What `compute` returns; where a time leaves the range of Ticks it is the model's.
+template <class Compute>
+auto within_range(Compute compute) {
+  try {
+    return compute();
+  } catch (const TimeOverflow&) {
+    fail("/model", "a microbatch's time on a stage does not fit in 64 bits of picoseconds",
+         "at most some 106.75 days: a smaller model or faster hardware");
+  }
+}
+
 std::string stages_of(const RunConfig& config, std::int64_t stages) {
   if (stages == config.p) return fmt::format("p = {} stages", stages);
   return fmt::format("{} stages on p = {} devices", stages, config.p);
@@ -177,10 +188,12 @@ std::vector<std::int32_t> layers_by_stage(const RunConfig& config, const Placeme
          fmt::format("{} layers for {}", layers.count, stages_of(config, stages)),
          "at least a layer for each stage to choose from");
   }
-  return balanced_layers(layers.count, placement,
-                         {.embedding = step_time(model, ModelPart::embedding),
-                          .layer = step_time(model, ModelPart::layer),
-                          .head = step_time(model, ModelPart::head)});
+  return within_range([&] {
+    return balanced_layers(layers.count, placement,
+                           {.embedding = step_time(model, ModelPart::embedding),
+                            .layer = step_time(model, ModelPart::layer),
+                            .head = step_time(model, ModelPart::head)});
+  });
 }
 
 std::int64_t message_bytes(const RunConfig& config) {
@@ -192,8 +205,9 @@ std::int64_t message_bytes(const RunConfig& config) {
   return static_cast<std::int64_t>(sent.count);
 }
 
-RunConfig with_model_costs(const RunConfig& config, const Placement& placement) {
-  if (!config.model) return config;
+namespace {
+
+RunConfig costs_filled_in(const RunConfig& config, const Placement& placement) {
   const ModelConfig& model = *config.model;
   RunConfig result = config;
   const StageSums sums(config, placement);
@@ -213,6 +227,13 @@ RunConfig with_model_costs(const RunConfig& config, const Placement& placement) 
   fill_memory(sums, result.memory);
   if (!can_split && !config.memory.activation_w) result.memory.activation_w.reset();
   return result;
+}
+
+}  // namespace
+
+RunConfig with_model_costs(const RunConfig& config, const Placement& placement) {
+  if (!config.model) return config;
+  return within_range([&] { return costs_filled_in(config, placement); });
 }
 
 }  // namespace pipesim
