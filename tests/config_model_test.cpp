@@ -131,12 +131,12 @@ TEST_SUITE("unit") {
       return model_with(assignments).hardware;
     };
     const Hardware h100 = hardware({"hardware.preset=h100_sxm"});
-    CHECK(h100.peak == FlopRate{989'500'000'000'000});            // 1,979 teraFLOP/s with sparsity
+    CHECK(h100.peak == FlopRate{989'400'000'000'000});            // 1,979 teraFLOP/s with sparsity
     CHECK(h100.memory == Bandwidth{26'800'000'000'000});          // 3.35 TB/s
     CHECK(h100.intra.bandwidth == Bandwidth{3'600'000'000'000});  // 900 GB/s both directions
     CHECK(h100.inter.bandwidth == Bandwidth{400'000'000'000});
     CHECK(hardware({"hardware.preset=h100_sxm", "model.dtype=fp8"}).peak ==
-          FlopRate{1'979'000'000'000'000});
+          FlopRate{1'978'900'000'000'000});
     CHECK(hardware({"model.dtype=fp32"}).peak == FlopRate{19'500'000'000'000});
     CHECK(hardware({"hardware.preset=b200"}).peak == FlopRate{2'250'000'000'000'000});
     CHECK(hardware({"hardware.preset=h200"}).memory == Bandwidth{38'400'000'000'000});

@@ -195,18 +195,10 @@ class SimulatedMembers {
   }
 
   void add_schedule() {
-    std::string text = "{\"name\": " + json_string(config_.schedule);
-    std::optional<std::string> placement;
-    for (const auto& [name, value] : config_.parameters) {
-      std::string json = std::visit(ParameterWriter{}, value);
-      if (name == "placement") {
-        placement = std::move(json);
-      } else {
-        text += fmt::format(", {}: {}", json_string(name), json);
-      }
-    }
-    object_.add("schedule", text + "}");
-    if (placement) object_.add("placement", *placement);
+    object_.add("schedule", schedule_json(config_));
+    const auto placement = config_.parameters.find("placement");
+    if (placement == config_.parameters.end()) return;
+    object_.add("placement", std::visit(ParameterWriter{}, placement->second));
   }
 
   Object hop(const HopConfig& config) const {
@@ -321,6 +313,15 @@ std::string simulated_members(const RunConfig& config) { return SimulatedMembers
 std::string to_text(const MemoryLimit& limit) {
   if (limit.bytes) return bytes_text(*limit.bytes);
   return limit.microbatches ? to_text(*limit.microbatches) : "";
+}
+
+std::string schedule_json(const RunConfig& config) {
+  std::string text = "{\"name\": " + json_string(config.schedule);
+  for (const auto& [name, value] : config.parameters) {
+    if (name == "placement") continue;
+    text += fmt::format(", {}: {}", json_string(name), std::visit(ParameterWriter{}, value));
+  }
+  return text + "}";
 }
 
 std::string resolved_json(const RunConfig& config) {

@@ -143,8 +143,8 @@ TEST_SUITE("cli") {
           "--set hardware.memory_bandwidth=1b/s", "--set hardware.intra.latency=9000000s"}) {
       CAPTURE(arguments);
       CHECK(fault(arguments) == "configs/gpt3-175b.json:5:12" + too_long);
-      CHECK(fault(arguments + " --set model.layers=balance --set model.layer_count=96").find(
-                too_long) != std::string::npos);
+      CHECK(fault(arguments + " --set model.layers=balance --set model.layer_count=96")
+                .find(too_long) != std::string::npos);
     }
   }
 }

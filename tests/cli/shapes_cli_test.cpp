@@ -117,7 +117,8 @@ TEST_SUITE("cli") {
         "column/column, row/column or all (did you mean \"row/row\"?)\n"
         "command line: --format: /output/format: \"csv\" is unknown; table or json\n");
     CHECK(fault(std::string(kExercise) + "--experts 8 --pairing all --seq 0") ==
-          "command line: --pairing: /pairing: experts are split column/row over tp; no pairing beside "
+          "command line: --pairing: /pairing: experts are split column/row over tp; no pairing "
+          "beside "
           "experts\n"
           "command line: --seq: /seq: 0 is too small; an integer from 1 to 16777216\n");
     CHECK(fault(std::string(kExercise) + "-p 4") ==
