@@ -148,8 +148,10 @@ SharedBytes layer_kept_for_weight(const Transformer& model) {
   const Int128 split = unit * (attention_width(model) + feed_forward_width(model));
   const Int128 hidden = unit * model.hidden;
   if (!model.has_mixture()) return {.split = split, .others = hidden * 4};
-  // Of both linears of attention and of the router; of the experts, gathered over tp.
-  return {.split = split, .others = hidden * 3, .whole = hidden * 2 * model.top_k};
+  // Of attention and of the router; what the experts read, gathered over tp; the gradient of what
+  // they said as it was received.
+  const Int128 of_experts = hidden * model.top_k;
+  return {.split = split, .others = hidden * 3 + of_experts, .whole = of_experts};
 }
 
 /// Logits of the loss are fp32.

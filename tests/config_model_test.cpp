@@ -174,7 +174,13 @@ TEST_SUITE("unit") {
         {"model.activation=geglu",
          "model/activation: \"geglu\" is unknown; gelu or swiglu (did you mean \"gelu\"?)"},
         {"model.normalization=rms",
-         "model/normalization: \"rms\" is unknown; layernorm or rmsnorm"},
+         "model/normalization: \"rms\" is unknown; layernorm or rmsnorm (did you mean "
+         "\"rmsnorm\"?)"},
+        {"hardware.preset=H100",
+         "hardware/preset: \"H100\" is unknown; a100_80gb, h100_sxm, h200 or "
+         "b200 (did you mean \"h100_sxm\"?)"},
+        {"model.layers=Et*10000000000L",
+         "model/layers: character 3: a count of 10000000000; an integer from 1 to 1048576"},
         {"model.positions=rope", "model/positions: \"rope\" is unknown; learned or rotary"},
         {"model.bias=0", "model/bias: 0 is a number; true or false"},
         {"model.tied_embeddings=no", "model/tied_embeddings: \"no\" is a string; true or false"},

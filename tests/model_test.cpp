@@ -300,8 +300,19 @@ TEST_SUITE("unit") {
     CHECK((memory(two).weights.count - replicated == (memory(one).weights.count - replicated) / 2));
     const Int128 read = 2 * 2 * token;  // by two experts, in 2 bytes
     CHECK((memory(two).activation.count - read == (memory(one).activation.count - read) / 2));
-    CHECK((memory(two).kept_for_weight.count - 2 * read ==
-           (memory(one).kept_for_weight.count - 2 * read) / 2));
+    CHECK((memory(two).kept_for_weight.count - read ==
+           (memory(one).kept_for_weight.count - read) / 2));
+    // A part of the activations, over however many ranks and whatever is computed again.
+    for (const auto recompute : {LayerRecompute::none, LayerRecompute::selective}) {
+      model.recompute = recompute;
+      for (const std::int32_t tp : {1, 2, 4}) {
+        for (const std::int64_t top_k : {1, 2, 8}) {
+          model.top_k = top_k;
+          const RankMemory held = rank_memory(model, tensor_parallel(tp, tp > 1), ModelPart::layer);
+          CHECK(held.kept_for_weight <= held.activation);
+        }
+      }
+    }
   }
 
   TEST_CASE("ratios of products keep their digits beyond 128 bits") {

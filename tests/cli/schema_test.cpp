@@ -65,7 +65,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("every file of configs/ follows its schema and runs") {
-    // One shows a deadlock; docs/communication.md says how it is mended.
+    // One shows a deadlock; README says how it is mended.
     const std::set<std::string> deadlocks = {"pytorch_172668.json"};
     int files = 0;
     for (const auto& entry : std::filesystem::directory_iterator(PIPESIM_SOURCE_DIR "/configs")) {
