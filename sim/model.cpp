@@ -121,7 +121,7 @@ Int128 attention_width(const Transformer& model) {
 /// What a token's feed-forward parts keep between their linears, and with it the width of the
 /// gradients there: in front of the activation function and behind it.
 Int128 feed_forward_width(const Transformer& model) {
-  return Int128{model.ffn_matrices()} * model.ffn * model.top_k;
+  return model.ffn_matrices() * model.ffn * model.top_k;
 }
 
 SharedBytes layer_activation(const Transformer& model, LayerRecompute recompute) {

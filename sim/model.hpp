@@ -71,7 +71,7 @@ struct Transformer {
   Int128 tokens() const { return Int128{microbatch} * seq; }
   bool has_mixture() const { return experts > 1; }
   /// Matrices of hidden * ffn in a feed-forward part.
-  std::int64_t ffn_matrices() const { return activation == Activation::swiglu ? 3 : 2; }
+  Int128 ffn_matrices() const { return activation == Activation::swiglu ? 3 : 2; }
 
   friend bool operator==(const Transformer&, const Transformer&) = default;
 };

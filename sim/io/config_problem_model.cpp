@@ -208,6 +208,7 @@ std::int64_t message_bytes(const RunConfig& config) {
 namespace {
 
 RunConfig costs_filled_in(const RunConfig& config, const Placement& placement) {
+  PIPESIM_CHECK(config.model.has_value());
   const ModelConfig& model = *config.model;
   RunConfig result = config;
   const StageSums sums(config, placement);
