@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 #include <string>
@@ -71,8 +72,8 @@ TEST_SUITE("cli") {
   TEST_CASE("what import writes runs, on as many devices as the schedule needs for the stages") {
     const TemporaryDirectory directory;
     std::string table = "stage,kind,time\n";
-    for (const std::string stage : {"0", "1", "2", "3", "4", "5", "6", "7"}) {
-      table += stage + ",F,1\n" + stage + ",I,1\n" + stage + ",W,1\n";
+    for (int stage = 0; stage < 8; ++stage) {
+      table += fmt::format("{0},F,1\n{0},I,1\n{0},W,1\n", stage);
     }
     directory.file("times.csv", table);
     const auto devices = [&](const std::string& schedule) {
