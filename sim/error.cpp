@@ -50,8 +50,15 @@ std::size_t printable_length(std::string_view text) {
   return length;
 }
 
-/// Text from a file as a terminal may show it: what would move the cursor or end a line is
-/// escaped.
+/// Long keys in the middle of a pointer would bury the message.
+std::string abbreviated(const std::string& pointer) {
+  constexpr std::size_t kMost = 120;
+  if (pointer.size() <= kMost) return pointer;
+  return pointer.substr(0, kMost / 2) + "..." + pointer.substr(pointer.size() - kMost / 2);
+}
+
+}  // namespace
+
 std::string printable(std::string_view text) {
   std::string result;
   while (!text.empty()) {
@@ -66,15 +73,6 @@ std::string printable(std::string_view text) {
   }
   return result;
 }
-
-/// Long keys in the middle of a pointer would bury the message.
-std::string abbreviated(const std::string& pointer) {
-  constexpr std::size_t kMost = 120;
-  if (pointer.size() <= kMost) return pointer;
-  return pointer.substr(0, kMost / 2) + "..." + pointer.substr(pointer.size() - kMost / 2);
-}
-
-}  // namespace
 
 std::string message(const Fault& fault) {
   std::string text;

@@ -21,9 +21,12 @@ struct Fault {
   std::string nearest{};  ///< the nearest known name, "" if none is near
 };
 
+/// Text from a file as a terminal or a picture may show it: control characters and bytes that are
+/// not UTF-8 are escaped (\\x1b).
+std::string printable(std::string_view text);
+
 /// `PLACE: POINTER: WHAT; ALLOWED (did you mean "NEAREST"?)`, without the parts that are empty.
-/// Control characters and bytes that are not UTF-8 are escaped (\\x1b), a long pointer is
-/// abbreviated.
+/// It is printable(); a long pointer is abbreviated.
 std::string message(const Fault& fault);
 
 /// Who has to act: decides the exit code.

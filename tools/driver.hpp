@@ -20,6 +20,19 @@ struct MeasuredSource {
   std::vector<std::pair<OpKind, std::string>> ranges;
 };
 
+/// The picture that plot draws; "" is not given.
+struct PlotRequest {
+  std::vector<std::string> results;  ///< files; "-" is standard input
+  std::string kind = "lines";        ///< lines, heatmap or pareto
+  std::string x;                     ///< names of fields
+  std::string y;
+  std::string z;
+  std::string series;
+  std::string log;  ///< x, y or xy
+  std::string svg;  ///< files
+  std::string html;
+};
+
 /// What the command line asks for, whatever the command.
 struct Request {
   std::optional<std::string> config_file;  ///< "-" is standard input
@@ -29,6 +42,7 @@ struct Request {
   std::string pytorch_csv;                 ///< the file that export writes
   bool with_comms = false;                 ///< with communication in it
   MeasuredSource measured;                 ///< of import
+  PlotRequest plot;                        ///< of plot
   bool no_header = false;                  ///< csv without its header
   bool quiet = false;                      ///< no notes on stderr
   bool formula = false;                    ///< the closed form beside the result
@@ -55,6 +69,8 @@ int export_program(const Request& request, const Registry& registry);
 int import_times(const Request& request, const Registry& registry);
 /// Prints shapes and communication of a transformer layer whose weights are split over ranks.
 int shapes(const Request& request);
+/// Draws the results of many runs.
+int plot(const Request& request);
 /// Prints the schedules; `format` is table or json.
 int list(const Registry& registry, OutputFormat format);
 

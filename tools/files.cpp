@@ -77,8 +77,10 @@ void require_different_files(const Request& request, const RunConfig& run) {
                       .allowed = "a file for one of them"});
   }
   std::vector<NamedFile> files;
-  files.reserve(request.measured.kineto.size());
   for (const std::string& trace : request.measured.kineto) files.push_back({"a trace", "", trace});
+  for (const std::string& results : request.plot.results) {
+    files.push_back({"the results", "", results == "-" ? "" : results});
+  }
   const std::vector<NamedFile> others = {
       {"the measured times", "", request.measured.csv},
       {"the config", "", config == "-" ? "" : config},
@@ -88,7 +90,9 @@ void require_different_files(const Request& request, const RunConfig& run) {
       {"output.file", "/output/file", output.file},
       {"output.trace", "/output/trace", output.trace},
       {"output.timeline", "/output/timeline", output.timeline},
-      {"--pytorch-csv", "", request.pytorch_csv, "command line: --pytorch-csv"}};
+      {"--pytorch-csv", "", request.pytorch_csv, "command line: --pytorch-csv"},
+      {"--svg", "", request.plot.svg, "command line: --svg"},
+      {"--html", "", request.plot.html, "command line: --html"}};
   files.insert(files.end(), others.begin(), others.end());
   for (std::size_t i = 0; i < files.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
