@@ -115,7 +115,7 @@ class Gnuplot {
     std::array<char*, 3> arguments = {program.data(), no_start_files.data(), nullptr};
     const char* const path = std::getenv("PATH");
     std::string search = fmt::format("PATH={}", path ? path : "");
-    std::string locale = "LC_ALL=C";
+    std::string locale = "LC_ALL=C.UTF-8";
     std::array<char*, 3> environment = {search.data(), locale.data(), nullptr};
     const int error = ::posix_spawnp(&process_, program.c_str(), &actions, nullptr,
                                      arguments.data(), environment.data());

@@ -17,21 +17,21 @@ enum class PlotKind { lines, heatmap, pareto };
 /// What is asked for. Fields are named as find_field() takes them.
 struct PlotOptions {
   PlotKind kind = PlotKind::lines;
-  std::string x;
-  std::string y;
-  std::string z;       ///< the colour of a heat map, "" else
-  std::string series;  ///< "": all results are one
+  std::string x{};
+  std::string y{};
+  std::string z{};       ///< the colour of a heat map, "" else
+  std::string series{};  ///< "": all results are one
   bool is_log_x = false;
   bool is_log_y = false;
 };
 
 struct PlotAxis {
-  std::string name;   ///< of the field, as it was given
-  std::string label;  ///< "T_total", without the unit
-  std::string unit;   ///< "ms"; "" for none
+  std::string name{};   ///< of the field, as it was given
+  std::string label{};  ///< "T_total", without the unit
+  std::string unit{};   ///< "ms"; "" for none
   bool is_log = false;
   /// The values of an axis that is not a scale, in order; a point's number is then an index here.
-  std::vector<std::string> categories;
+  std::vector<std::string> categories{};
 };
 
 /// "T_total (ms)".

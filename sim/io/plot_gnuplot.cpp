@@ -43,36 +43,49 @@ std::string style(std::size_t series) {
 
 /// The format of numbers on an axis, and of cells.
 std::string_view number_format(const PlotAxis& axis) {
-  return axis.unit == "bytes" ? "'%.1s %cB'" : "'%.5g'";
+  return axis.unit == "bytes" ? "'%.1s %cB'" : "'%.4g'";
 }
 
 std::string categories(std::string_view name, const PlotAxis& axis) {
+  constexpr std::size_t kMostLetters = 90;  // side by side
   std::string tics;
+  std::size_t longest = 0;
   for (std::size_t i = 0; i < axis.categories.size(); ++i) {
-    const std::string number = axis.unit == "bytes"
-                                   ? fmt::format("gprintf('%.1s %cB', {})", axis.categories[i])
-                                   : tic_label(axis.categories[i]);
-    tics += fmt::format("{}{} {}", i == 0 ? "" : ", ", number, i);
+    const std::string& category = axis.categories[i];
+    longest = std::max(longest, category.size());
+    tics += fmt::format("{}{} {}", i == 0 ? "" : ", ",
+                        axis.unit == "bytes" ? fmt::format("gprintf('%.1s %cB', {})", category)
+                                             : tic_label(category),
+                        i);
   }
-  return fmt::format("set {0}tics ({1})\nset {0}range [-0.5:{2}.5]\n", name, tics,
-                     axis.categories.size() - 1);
+  const bool is_crowded = name == "x" && longest * axis.categories.size() > kMostLetters;
+  return fmt::format("set {0}tics {1}({2})\nset {0}range [-0.5:{3}.5]\n", name,
+                     is_crowded ? "rotate by 90 right " : "", tics, axis.categories.size() - 1);
+}
+
+/// From a little below the least value to a little above the most, by gnuplot's arithmetic; never
+/// below 0 for values that are not.
+std::string range(std::string_view name, const PlotAxis& axis, const ExactDecimal& least,
+                  const ExactDecimal& most) {
+  const std::string values = fmt::format("a = 1.0*{}\nb = 1.0*{}\n", least.text(), most.text());
+  const std::string_view limits = axis.is_log
+                                      ? "f = b > a ? (b/a)**0.05 : 2\nlow = a/f\nhigh = b*f\n"
+                                      : "f = b > a ? (b-a)*0.05 : b != 0 ? abs(b)*0.1 : 1\n"
+                                        "low = a >= 0 && a < 3*f ? 0 : a-f\nhigh = b+f\n";
+  return fmt::format("{}{}set {}range [low:high]\n", values, limits, name);
 }
 
 /// On a logarithmic axis few powers of ten may be in sight: a few values are tics themselves.
 std::string scale(std::string_view name, const PlotAxis& axis,
                   const std::set<ExactDecimal>& values) {
   constexpr std::size_t kMostTics = 10;
-  std::string script = fmt::format("set format {} {}\n", name, number_format(axis));
+  std::string script = fmt::format("set format {} {}\n", name, number_format(axis)) +
+                       range(name, axis, *values.begin(), *values.rbegin());
   if (axis.is_log) script += fmt::format("set logscale {}\n", name);
   if (axis.is_log && values.size() <= kMostTics) {
     std::string tics;
     for (const ExactDecimal& value : values) tics += (tics.empty() ? "" : ", ") + value.text();
     script += fmt::format("set {}tics ({})\n", name, tics);
-  }
-  if (values.size() == 1) {
-    const std::string only = values.begin()->text();
-    script += axis.is_log ? fmt::format("set {0}range [{1}/2.0:{1}*2.0]\n", name, only)
-                          : fmt::format("set {0}range [{1}-1.0:{1}+1.0]\n", name, only);
   }
   return script;
 }
@@ -91,23 +104,25 @@ std::string data_block(std::string_view name, const std::vector<PlotPoint>& poin
   return block + "END\n";
 }
 
-std::string preamble(std::string_view size) {
+/// Higher where the names of many series need it.
+std::string preamble(std::size_t series) {
   return fmt::format(
-      "set terminal svg size {} noenhanced font 'sans-serif,15' background '#ffffff'\n"
+      "set terminal svg size 960,{} noenhanced font 'sans-serif,15' background '#ffffff'\n"
       "set encoding utf8\n"
       "set border 3 linecolor rgb '#555555'\n"
       "set tics nomirror out\n"
       "set grid linetype 1 linecolor rgb '#e4e4e4' linewidth 1\n"
-      "set key outside right top reverse Left samplen 2 spacing 1.2\n",
-      size);
+      "set key outside right top reverse Left samplen 2 spacing 1.1 font ',13'\n",
+      std::max<std::size_t>(560, 170 + 23 * series));
 }
 
-/// Where points lie on each other the names of their series stand together.
+/// The names of what is on the front; where points lie on each other their names stand together.
 std::string point_labels(const Plot& plot) {
-  constexpr std::size_t kMostNames = 3;
+  constexpr std::size_t kMostNames = 2;
   std::map<std::pair<ExactDecimal, ExactDecimal>, std::vector<std::string>> at;
   for (const PlotSeries& series : plot.series) {
     for (const PlotPoint& point : series.points) {
+      if (!point.is_on_front) continue;
       std::vector<std::string>& names = at[{point.x, point.y}];
       if (names.empty() || names.back() != series.name) names.push_back(series.name);
     }
@@ -148,11 +163,12 @@ std::string series_script(const Plot& plot) {
     const std::string name = plot.series_label.empty() ? "notitle" : "title " + quoted(series.name);
     drawn.push_back(
         is_pareto
-            ? fmt::format("$s{} using 1:2:($3 ? 1.3 : 0.8) with points {} ps variable {}", i,
+            ? fmt::format("$s{} using 1:2:($3 > 0 ? 1.3 : 0.8) with points {} ps variable {}", i,
                           style(i), name)
-            : fmt::format("$s{} using 1:2 with linespoints {} ps 0.9 lw 2 {}", i, style(i), name));
+            : fmt::format("$s{} using 1:2 with {} {} ps 0.9 lw 2 {}", i,
+                          plot.x.categories.empty() ? "linespoints" : "points", style(i), name));
   }
-  std::string script = preamble("960,560") + axis("x", plot.x, xs) + axis("y", plot.y, ys);
+  std::string script = preamble(plot.series.size()) + axis("x", plot.x, xs) + axis("y", plot.y, ys);
   if (!plot.series_label.empty()) {
     script += fmt::format("set key title {} left\n", quoted(plot.series_label));
   }
@@ -160,8 +176,6 @@ std::string series_script(const Plot& plot) {
     script += fmt::format("set title {} font ',14'\n", quoted(plot.front_label));
     if (!plot.series_label.empty()) script += point_labels(plot);
   }
-  const std::string_view sides = plot.x.categories.empty() ? "graph 0.03, graph 0.03" : "0, 0";
-  script += fmt::format("set offsets {}, graph 0.05, graph 0.05\n", sides);
   return fmt::format("{}{}plot {}\n", script, data, fmt::join(drawn, ", \\\n  "));
 }
 
@@ -178,9 +192,9 @@ std::string heatmap_script(const Plot& plot) {
   const std::string high = most->z.text();
   // Cividis (Nunez, Anderton, Renslow 2018): the same to all kinds of colour vision.
   std::string script =
-      preamble("960,560") + axis("x", plot.x, {}) + axis("y", plot.y, {}) +
+      preamble(0) + axis("x", plot.x, {}) + axis("y", plot.y, {}) +
       fmt::format(
-          "set grid noxtics noytics\nset cblabel {}\nset format cb {}\n"
+          "set grid noxtics noytics\nset cblabel {} offset 1.5\nset format cb {}\n"
           "set palette defined (0 '#00224e', 0.25 '#434e6c', 0.5 '#7d7c78', 0.75 '#bcaf6f', "
           "1 '#fee838')\n",
           quoted(title(plot.z)), number_format(plot.z)) +

@@ -9,7 +9,7 @@
   };
   const title = (axis) => (axis.unit ? `${axis.label} (${axis.unit})` : axis.label);
 
-  /** A number as an axis shows it: bytes with a prefix, others with five digits. */
+  /** A number as an axis shows it: bytes with a prefix, others with four digits. */
   const shown = (axis, number) => {
     if (axis.unit === "bytes") {
       const prefixes = ["B", "kB", "MB", "GB", "TB", "PB"];
@@ -20,7 +20,7 @@
       }
       return `${Number(number.toPrecision(4))} ${prefixes[power]}`;
     }
-    return String(Number(number.toPrecision(5)));
+    return String(Number(number.toPrecision(4)));
   };
   /** A value as it is written in the results; a place on an axis of categories has their name. */
   const written = (axis, text) => {
@@ -98,14 +98,14 @@
       const radius = plot.kind === "pareto" && !point.isOnFront ? 3.2 : 4.5;
       mark(context, point.series, x, y, radius * devicePixelRatio);
       const key = `${x} ${y}`;
-      if (!named.has(key)) named.set(key, { x, y, names: [] });
+      if (!named.has(key)) named.set(key, { x, y, isOnFront: point.isOnFront, names: [] });
       named.get(key).names.push(plot.series[point.series].name);
     }
     context.restore();
-    if (plot.kind === "pareto" && plot.seriesLabel) nameMarks(u, [...named.values()]);
+    if (plot.kind === "pareto" && plot.seriesLabel) nameMarks(u, [...named.values()].sort((left, right) => right.isOnFront - left.isOnFront));
   };
 
-  /** Names beside the marks, where there is room; the list has them all. */
+  /** Names beside the marks where there is room, those of the front first; the list has them all. */
   const nameMarks = (u, places) => {
     const context = u.ctx;
     const ratio = devicePixelRatio;
@@ -114,12 +114,13 @@
     context.font = `${12 * ratio}px system-ui, sans-serif`;
     context.fillStyle = css("--dim");
     context.textBaseline = "middle";
+    context.textAlign = "left";
     for (const { x, y, names } of places) {
       const unique = [...new Set(names)];
       const text = unique.slice(0, 2).join(", ") + (unique.length > 2 ? ` +${unique.length - 2}` : "");
       const width = context.measureText(text).width;
-      const candidates = [[x + 9 * ratio, y - 9 * ratio], [x + 9 * ratio, y + 9 * ratio],
-                          [x - 9 * ratio - width, y - 9 * ratio], [x - 9 * ratio - width, y + 9 * ratio]];
+      const candidates = [[x + 9 * ratio, y - 13 * ratio], [x + 9 * ratio, y + 13 * ratio],
+                          [x - 9 * ratio - width, y - 13 * ratio], [x - 9 * ratio - width, y + 13 * ratio]];
       const free = candidates.find(([left, middle]) => {
         const box = [left, middle - 7 * ratio, left + width, middle + 7 * ratio];
         const inside = box[0] >= u.bbox.left && box[2] <= u.bbox.left + u.bbox.width + 40 * ratio &&
@@ -166,9 +167,12 @@
       const factor = Math.max((most / least) ** 0.05, 1.1);
       return [least / factor, most * factor];
     }
-    const room = (most - least) * 0.06 || Math.abs(most) * 0.1 || 1;
-    return [least - room, most + room];
+    const room = (most - least) * 0.05 || Math.abs(most) * 0.1 || 1;
+    return [least >= 0 && least < 3 * room ? 0 : least - room, most + room];
   };
+
+  // Between categories there is nothing.
+  const hasLines = plot.kind === "lines" && plot.x.categories.length === 0;
 
   const draw = () => {
     const box = element("plot");
@@ -193,7 +197,7 @@
       cursor: { points: { show: false }, x: false, y: false, drag: { x: plot.kind === "lines", y: false } },
       series: [{}, ...plot.series.map((series, index) => ({
         label: series.name, stroke: colour(index), width: 2, spanGaps: true, show: isVisible[index],
-        points: { show: false }, paths: plot.kind === "lines" ? uPlot.paths.linear() : () => null,
+        points: { show: false }, paths: hasLines ? uPlot.paths.linear() : () => null,
       }))],
       hooks: {
         setSelect: [(u) => { u.zoomed = u.select.width > 0; }],

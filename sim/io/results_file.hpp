@@ -11,8 +11,8 @@ enum class ResultKind { number, text, nothing };
 
 /// A value of a result. A list of numbers stands as the largest of them; other lists have none.
 struct ResultValue {
-  std::string path;  ///< dotted: "t_total", "config.memory.limit"; in CSV the column's name
-  std::string text;  ///< a number as it is written, "true", a string without its quotes
+  std::string path;    ///< dotted: "t_total", "config.memory.limit"; in CSV the column's name
+  std::string text{};  ///< a number as it is written, "true", a string without its quotes
   ResultKind kind = ResultKind::text;
   bool is_largest = false;  ///< of a list
   int line = 0;             ///< 1-based, where it stands
