@@ -38,7 +38,7 @@ std::string fault(const TemporaryDirectory& directory, const std::string& argume
 /// What stands between tags, in order: the texts of a picture.
 std::vector<std::string> texts(const std::string& svg) {
   std::vector<std::string> found;
-  constexpr std::string_view kBegin = "<tspan";
+  constexpr std::string_view kBegin = "<text";
   for (std::size_t at = svg.find(kBegin); at != svg.npos; at = svg.find(kBegin, at + 1)) {
     const std::size_t begin = svg.find('>', at) + 1;
     const std::string text = svg.substr(begin, svg.find('<', begin) - begin);
@@ -152,10 +152,10 @@ TEST_SUITE("cli") {
           "command line: --svg: \"r.jsonl\" is the file of the results too; a file of its own\n");
     CHECK(fault(directory, plot + "--log y --svg a.svg --html a.html") ==
           "r.jsonl:1: gap is 0 on a logarithmic axis; more than 0\n");
-    CHECK(
-        fault(directory, "plot r.jsonl --x m --y gpa --svg a.svg") ==
-        "command line: --y: no result has a field \"gpa\"; a key of the results or of their config "
-        "(did you mean \"gap\"?)\n");
+    CHECK(fault(directory, "plot r.jsonl --x m --y gapp --svg a.svg") ==
+          "command line: --y: no result has a field \"gapp\"; a key of the results or of their "
+          "config "
+          "(did you mean \"gap\"?)\n");
     CHECK(fault(directory, "plot r.jsonl --x m --y schedule --svg a.svg") ==
           "r.jsonl:1: schedule is no number: gpipe; a number in every result\n");
     CHECK(fault(directory, "plot none.jsonl --x m --y gap --svg a.svg") ==
