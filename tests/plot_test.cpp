@@ -268,6 +268,26 @@ TEST_SUITE("unit") {
           "r.jsonl:1: name is no number: gpipe; a number in every result");
   }
 
+  TEST_CASE("a logarithmic axis has round tics among its values") {
+    const auto tics = [](const std::string& least, const std::string& most) {
+      PlotOptions options = kTimeOverM;
+      options.is_log_y = true;
+      std::string text;
+      for (const ExactDecimal& tic : plotted(row(1, least) + row(2, most), options).y.tics) {
+        text += tic.text() + " ";
+      }
+      return text;
+    };
+    CHECK(tics("1", "1000") == "1 10 100 1000 ");
+    CHECK(tics("0.9", "5e9") ==
+          "1 10 100 1000 10000 100000 1000000 10000000 100000000 1000000000 ");
+    CHECK(tics("0.015", "0.79") == "0.02 0.05 0.1 0.2 0.5 ");
+    CHECK(tics("25", "61") == "30 40 50 60 ");
+    CHECK(tics("61", "78") == "61 78 ");
+    CHECK(tics("7.5", "7.5") == "7.5 ");
+    CHECK(tics("1e-40", "1").size() < 80);
+  }
+
   TEST_CASE("texts stand in the order of the rows, numbers of a heat map in theirs") {
     const Plot lines =
         plotted("{\"s\": \"b\", \"m\": 1} {\"s\": \"a\", \"m\": 2}", {.x = "s", .y = "m"});

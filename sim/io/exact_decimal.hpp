@@ -19,6 +19,8 @@ class ExactDecimal {
 
   /// -1, 0 or 1.
   int sign() const { return digits_.empty() ? 0 : is_negative_ ? -1 : 1; }
+  /// The power of ten that is just above the magnitude: 1 for 9.5, 2 for 10. 0 for 0.
+  int exponent() const { return exponent_; }
   /// Times 10^power, nothing if that is out of range.
   std::optional<ExactDecimal> scaled(int power) const;
   /// As a JSON number, the shortest without an exponent from 1e-9 to below 1e21: "0.25", "-3".

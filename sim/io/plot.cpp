@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <compare>
 #include <cstddef>
+#include <initializer_list>
 #include <map>
 #include <numeric>
+#include <set>
 #include <tuple>
 
 #include "sim/error.hpp"
@@ -42,6 +44,35 @@ std::optional<int> power_between(const std::string& from, const std::string& to)
   return 3 * (static_cast<int>(*second) - static_cast<int>(*first));
 }
 
+/// The digits times all powers of ten that lie from `least` to `most`, both positive.
+std::vector<ExactDecimal> multiples(std::initializer_list<int> digits, const ExactDecimal& least,
+                                    const ExactDecimal& most) {
+  std::vector<ExactDecimal> tics;
+  for (int power = least.exponent() - 1; power < most.exponent(); ++power) {
+    for (const int digit : digits) {
+      const auto tic = ExactDecimal(digit).scaled(power);
+      if (tic && least <= *tic && *tic <= most) tics.push_back(*tic);
+    }
+  }
+  return tics;
+}
+
+/// Of positive values in order: the least and the most where no round number lies between them.
+std::vector<ExactDecimal> logarithmic_tics(const std::set<ExactDecimal>& values) {
+  constexpr std::size_t kEnough = 4;
+  constexpr std::size_t kMost = 10;
+  const ExactDecimal& least = *values.begin();
+  const ExactDecimal& most = *values.rbegin();
+  std::vector<ExactDecimal> tics = multiples({1}, least, most);
+  if (tics.size() < kEnough) tics = multiples({1, 2, 5}, least, most);
+  if (tics.size() < kEnough) tics = multiples({1, 2, 3, 4, 5, 6, 7, 8, 9}, least, most);
+  if (tics.size() < 2) return values.size() == 1 ? std::vector{least} : std::vector{least, most};
+  const std::size_t step = (tics.size() + kMost - 1) / kMost;
+  std::vector<ExactDecimal> some;
+  for (std::size_t i = 0; i < tics.size(); i += step) some.push_back(tics[i]);
+  return some;
+}
+
 /// A column of the results: one field in all rows.
 class Column {
  public:
@@ -69,7 +100,7 @@ class Column {
   }
 
   /// Throws unless every value is a number that has a logarithm.
-  void make_logarithmic() {
+  void make_logarithmic(bool few_values_are_tics) {
     require_numbers();
     for (const AxisValue& value : values_) {
       if (value.number->sign() > 0) continue;
@@ -78,6 +109,11 @@ class Column {
            value.text);
     }
     axis_.is_log = true;
+    std::set<ExactDecimal> values;
+    for (const AxisValue& value : values_) values.insert(*value.number);
+    axis_.tics = few_values_are_tics && values.size() <= 10
+                     ? std::vector<ExactDecimal>(values.begin(), values.end())
+                     : logarithmic_tics(values);
   }
 
   /// Numbers in their order, else texts in the rows' order; a value becomes its index.
@@ -207,8 +243,8 @@ class Builder {
   void add_series() {
     y_.require_numbers();
     if (options_.kind == PlotKind::pareto) x_.require_numbers();
-    if (options_.is_log_x) x_.make_logarithmic();
-    if (options_.is_log_y) y_.make_logarithmic();
+    if (options_.is_log_x) x_.make_logarithmic(options_.kind == PlotKind::lines);
+    if (options_.is_log_y) y_.make_logarithmic(false);
     if (!x_.is_numeric()) x_.make_categories();
     plot_.x = x_.axis();
     plot_.y = y_.axis();

@@ -30,6 +30,7 @@ struct PlotAxis {
   std::string label{};  ///< "T_total", without the unit
   std::string unit{};   ///< "ms"; "" for none
   bool is_log = false;
+  std::vector<ExactDecimal> tics{};  ///< of a logarithmic axis: at least one
   /// The values of an axis that is not a scale, in order; a point's number is then an index here.
   std::vector<std::string> categories{};
 };

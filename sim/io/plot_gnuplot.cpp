@@ -75,19 +75,14 @@ std::string range(std::string_view name, const PlotAxis& axis, const ExactDecima
   return fmt::format("{}{}set {}range [low:high]\n", values, limits, name);
 }
 
-/// On a logarithmic axis few powers of ten may be in sight: a few values are tics themselves.
 std::string scale(std::string_view name, const PlotAxis& axis,
                   const std::set<ExactDecimal>& values) {
-  constexpr std::size_t kMostTics = 10;
   std::string script = fmt::format("set format {} {}\n", name, number_format(axis)) +
                        range(name, axis, *values.begin(), *values.rbegin());
-  if (axis.is_log) script += fmt::format("set logscale {}\n", name);
-  if (axis.is_log && values.size() <= kMostTics) {
-    std::string tics;
-    for (const ExactDecimal& value : values) tics += (tics.empty() ? "" : ", ") + value.text();
-    script += fmt::format("set {}tics ({})\n", name, tics);
-  }
-  return script;
+  if (!axis.is_log) return script;
+  std::string tics;
+  for (const ExactDecimal& tic : axis.tics) tics += (tics.empty() ? "" : ", ") + tic.text();
+  return script + fmt::format("set logscale {0}\nset {0}tics ({1})\n", name, tics);
 }
 
 std::string axis(std::string_view name, const PlotAxis& axis,

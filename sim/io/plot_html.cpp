@@ -16,10 +16,12 @@ std::string array(const List& list, Write write) {
   return "[" + text + "]";
 }
 
+std::string number(const ExactDecimal& value) { return value.text(); }
+
 std::string axis_json(const PlotAxis& axis) {
-  return fmt::format(R"({{"name":{},"label":{},"unit":{},"isLog":{},"categories":{}}})",
+  return fmt::format(R"({{"name":{},"label":{},"unit":{},"isLog":{},"tics":{},"categories":{}}})",
                      json_string(axis.name), json_string(axis.label), json_string(axis.unit),
-                     axis.is_log, array(axis.categories, json_string));
+                     axis.is_log, array(axis.tics, number), array(axis.categories, json_string));
 }
 
 /// Numbers as strings: the page shows them as they are and draws them as doubles.

@@ -135,7 +135,7 @@
     context.restore();
   };
 
-  const axisOptions = (axis, values, isY) => {
+  const axisOptions = (axis, isY) => {
     const font = "13px system-ui, sans-serif";
     const options = {
       label: title(axis), stroke: css("--text"), font, labelFont: font,
@@ -151,8 +151,11 @@
       options.values = (u, splits) => splits.map((index) => axis.categories[index] ?? "");
       const longest = Math.max(...axis.categories.map((name) => name.length));
       if (longest * axis.categories.length > 60) Object.assign(options, { rotate: -45, size: 30 + 6 * longest });
-    } else if (axis.isLog && values.length <= 10) {
-      options.splits = () => values;
+    } else if (axis.isLog) {
+      options.splits = (u, at, least, most) => {
+        const inside = axis.tics.filter((tic) => least <= tic && tic <= most);
+        return inside.length > 0 ? inside : [least, most];
+      };
       options.filter = (u, splits) => splits;
     }
     return options;
@@ -182,25 +185,22 @@
     const xs = unique(points.map((point) => point.x));
     const ys = unique(points.map((point) => point.y));
     const scale = (axis, values) => ({
-      time: false, distr: axis.isLog ? 3 : 1,
-      range: (u, least, most) => {
-        const whole = range(axis, values);
-        const isZoomed = u.zoomed && least !== null && most > least;
-        return isZoomed ? [least, most] : whole;
-      },
+      time: false, distr: axis.isLog ? 3 : 1, range: range(axis, values),
     });
+    // All of x, or what was zoomed into.
+    const zoomed = (u, least, most) =>
+      (least <= xs[0] && most >= xs[xs.length - 1] ? range(plot.x, xs) : [least, most]);
     const options = {
       width, height: Math.round(Math.min(560, Math.max(320, width * 0.58))),
       legend: { show: false }, padding: [12, 24, 0, 0],
-      scales: { x: scale(plot.x, xs), y: { ...scale(plot.y, ys), range: range(plot.y, ys) } },
-      axes: [axisOptions(plot.x, xs, false), axisOptions(plot.y, ys, true)],
+      scales: { x: { ...scale(plot.x, xs), range: zoomed }, y: scale(plot.y, ys) },
+      axes: [axisOptions(plot.x, false), axisOptions(plot.y, true)],
       cursor: { points: { show: false }, x: false, y: false, drag: { x: plot.kind === "lines", y: false } },
       series: [{}, ...plot.series.map((series, index) => ({
         label: series.name, stroke: colour(index), width: 2, spanGaps: true, show: isVisible[index],
         points: { show: false }, paths: hasLines ? uPlot.paths.linear() : () => null,
       }))],
       hooks: {
-        setSelect: [(u) => { u.zoomed = u.select.width > 0; }],
         drawAxes: [drawFront],
         draw: [drawMarks],
       },
@@ -214,7 +214,6 @@
       select(nearest(event.clientX - area.left, event.clientY - area.top));
     });
     chart.over.addEventListener("mouseleave", () => select(-1));
-    chart.over.addEventListener("dblclick", () => { chart.zoomed = false; });
     select(-1);
   };
 
