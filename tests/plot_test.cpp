@@ -178,7 +178,8 @@ TEST_SUITE("unit") {
     const auto check = [&](const auto& self, const nlohmann::json& object,
                            const std::string& prefix) -> void {
       for (const auto& [key, value] : object["properties"].items()) {
-        const std::string target = value.value("$ref", "");
+        const nlohmann::json& type = value.contains("anyOf") ? value["anyOf"][0] : value;
+        const std::string target = type.value("$ref", "");
         const std::string definition = target.substr(target.rfind('/') + 1);
         if (definition == "time") {
           CAPTURE(prefix + key);

@@ -24,7 +24,8 @@ int take_digits(std::string_view& text, std::string& digits) {
 
 }  // namespace
 
-ExactDecimal::ExactDecimal(int value) : ExactDecimal(*parse(std::to_string(value))) {}
+ExactDecimal::ExactDecimal(int value)
+    : ExactDecimal(parse(std::to_string(value)).value_or(ExactDecimal())) {}
 
 std::optional<ExactDecimal> ExactDecimal::parse(std::string_view number) {
   const bool may_be_number =
