@@ -12,6 +12,7 @@
 #include "tools/picture_options.hpp"
 #include "tools/prepared_run.hpp"
 #include "tools/standard_error.hpp"
+#include "tools/terminal.hpp"
 
 namespace pipesim {
 
@@ -34,6 +35,15 @@ void require_view(const PictureView& view, const std::vector<ComparedSchedule>& 
   }
   PIPESIM_CHECK(longest != nullptr);
   require_view(view, longest->problem, longest->metrics.t_total, longest->config.time_unit);
+}
+
+/// Of the runs that have one, in their order.
+std::vector<const Picture*> pictures(const std::vector<ComparedSchedule>& rows) {
+  std::vector<const Picture*> result;
+  for (const ComparedSchedule& row : rows) {
+    if (row.picture) result.push_back(&*row.picture);
+  }
+  return result;
 }
 
 /// A row for each schedule, with a picture where a view is given. A schedule that cannot run here
@@ -134,15 +144,16 @@ int compare(const Request& request, const Registry& registry) {
            fmt::format("--no-header with the format {}", name(output.format)), "csv");
     reject(request.formula && output.format != OutputFormat::json, "/output/format",
            fmt::format("--formula with the format {}", name(output.format)), "json");
-    std::optional<PictureView> view;
-    if (draws(request, output)) {
-      view = picture_view(request.picture, config.time_unit);
-    } else {
-      reject_picture_options(request.picture);
-    }
+    const std::optional<PictureView> view = picture_view(request, config);
+    reject(request.picture.show && output.format != OutputFormat::table, "/output/format",
+           fmt::format("--show with the format {}", name(output.format)), "table");
+    const std::optional<TerminalStyle> style =
+        request.picture.show ? std::optional(terminal_style(request.picture, output))
+                             : std::nullopt;
     OutputFile result = result_file(output);
     std::vector<ComparedSchedule> rows = compared(config, request, schedules, view, registry);
     if (request.schedules.empty()) keep_valid(rows, request);
+    if (style) result.write(terminal_picture(pictures(rows), *style) + "\n");
     switch (output.format) {
       case OutputFormat::table:
         result.write(comparison_table(rows));

@@ -42,20 +42,10 @@ int run(const Request& request, const Registry& registry) {
            "--formula has no column in csv", "table or json");
     reject(request.no_header && output.format != OutputFormat::csv, "/output/format",
            fmt::format("--no-header with the format {}", name(output.format)), "csv");
-    std::optional<PictureView> view;
-    if (draws(request, output)) {
-      view = picture_view(request.picture, config.time_unit);
-    } else {
-      reject_picture_options(request.picture);
-    }
+    const std::optional<PictureView> view = picture_view(request, config);
     const Prepared prepared = prepare(config, registry);
     const Finished finished = simulate(prepared, request.formula ? Formula::beside : Formula::none);
-    if (finished.report.over_limit) {
-      throw Error(
-          Fault{.pointer = "/memory/limit",
-                .what = sentence(*finished.report.over_limit, prepared.problem, config.time_unit)},
-          ErrorKind::run_failed);
-    }
+    require_memory_limit(finished.report);
     std::optional<Picture> picture;
     if (view) {
       require_view(*view, prepared.problem, finished.report.metrics.t_total, config.time_unit);
@@ -81,6 +71,7 @@ int run(const Request& request, const Registry& registry) {
 
 int check(const Request& request, const Registry& registry) {
   return with_config(request, registry, [&](const RunConfig& config) {
+    picture_view(request, config);
     prepare(config, registry);
     return 0;
   });
@@ -94,6 +85,7 @@ int explain(const Request& request, const Registry& registry) {
     reject(!output.trace.empty(), "/output/trace", "an explanation writes no trace", "a run");
     reject(!output.timeline.empty(), "/output/timeline", "an explanation writes no timeline",
            "a run");
+    reject_pictures(request, output, "an explanation");
     reject(request.no_header || request.formula, "",
            "an explanation has neither header nor formula", "a run");
     require_different_files(request, config);

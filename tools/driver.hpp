@@ -26,6 +26,7 @@ struct PictureRequest {
   std::optional<std::string> to{};
   std::optional<std::string> devices{};
   std::optional<std::string> theme{};
+  std::optional<std::string> color{};
   bool critical = false;
   bool memory = false;
   bool show = false;  ///< in the terminal
@@ -53,6 +54,8 @@ int run(const Request& request, const Registry& registry);
 int compare(const Request& request, const Registry& registry);
 /// Says in sentences where the idle time comes from and what would change T_total.
 int explain(const Request& request, const Registry& registry);
+/// Draws the timeline in the terminal.
+int show(const Request& request, const Registry& registry);
 /// Validates the config and its schedule without running anything.
 int check(const Request& request, const Registry& registry);
 /// Prints the program as nested loops.

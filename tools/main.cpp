@@ -111,6 +111,8 @@ class CommandLine {
 
     compare_ = add_command("compare", "run several schedules on the same problem");
     compare_->add_option("schedules", request_.schedules, "names; none: every schedule");
+    compare_->add_flag("--show", request_.picture.show, "draw the timelines above the table");
+    show_ = add_command("show", "draw the timeline in the terminal");
     explain_ = add_command("explain", "say why the bubbles are there and what would change them");
     check_ = add_command("check", "validate the config and run nothing");
     program_ = add_command("program", "print the order of every device as nested loops");
@@ -155,6 +157,7 @@ class CommandLine {
     };
     if (shapes_->parsed()) return shapes(shapes_request());
     if (compare_->parsed()) return compare(request_, registry);
+    if (show_->parsed()) return show(show_request(), registry);
     if (explain_->parsed()) return explain(request_, registry);
     if (check_->parsed()) return check(request_, registry);
     if (program_->parsed()) return print_program(request_, registry);
@@ -206,6 +209,9 @@ class CommandLine {
         ->type_name("LIST");
     app_.add_flag("--critical", picture.critical, "outline the critical path in pictures");
     app_.add_flag("--memory", picture.memory, "memory over time under a picture");
+    app_.add_option("--color", picture.color,
+                    "in the terminal: auto (default; NO_COLOR holds), always or never")
+        ->type_name("WHEN");
     app_.add_option("--theme", picture.theme, "of an SVG: auto (default), light or dark")
         ->type_name("THEME");
   }
@@ -268,6 +274,12 @@ class CommandLine {
                                   .kind = OverrideKind::json_or_text});
   }
 
+  Request show_request() const {
+    Request request = request_;
+    request.picture.show = true;
+    return request;
+  }
+
   /// What is no key of a config cannot be asked of shapes.
   const Request& shapes_request() const {
     if (request_.no_header || request_.formula) {
@@ -309,6 +321,7 @@ class CommandLine {
 
   CLI::App app_;
   CLI::App* compare_ = nullptr;
+  CLI::App* show_ = nullptr;
   CLI::App* explain_ = nullptr;
   CLI::App* check_ = nullptr;
   CLI::App* program_ = nullptr;

@@ -95,19 +95,23 @@ class PictureOptions {
 
 }  // namespace
 
-bool draws(const Request& request, const OutputConfig& output) {
-  return request.picture.show || !output.svg.empty() || !output.html.empty();
-}
-
-PictureView picture_view(const PictureRequest& request, TimeUnit unit) {
-  return PictureOptions(request, unit).read();
+std::optional<PictureView> picture_view(const Request& request, const RunConfig& config) {
+  const OutputConfig& output = config.output;
+  if (request.picture.show || !output.svg.empty() || !output.html.empty()) {
+    return PictureOptions(request.picture, config.time_unit).read();
+  }
+  reject_picture_options(request.picture);
+  return std::nullopt;
 }
 
 void reject_picture_options(const PictureRequest& request) {
-  const std::pair<std::string_view, bool> options[] = {
-      {"--from", request.from.has_value()},       {"--to", request.to.has_value()},
-      {"--devices", request.devices.has_value()}, {"--theme", request.theme.has_value()},
-      {"--critical", request.critical},           {"--memory", request.memory}};
+  const std::pair<std::string_view, bool> options[] = {{"--from", request.from.has_value()},
+                                                       {"--to", request.to.has_value()},
+                                                       {"--devices", request.devices.has_value()},
+                                                       {"--theme", request.theme.has_value()},
+                                                       {"--color", request.color.has_value()},
+                                                       {"--critical", request.critical},
+                                                       {"--memory", request.memory}};
   std::vector<Fault> faults;
   for (const auto& [option, is_given] : options) {
     if (!is_given) continue;

@@ -1,20 +1,19 @@
 // The options of pictures on the command line.
 #pragma once
 
+#include <optional>
+
 #include "sim/io/picture.hpp"
-#include "sim/units.hpp"
 #include "tools/driver.hpp"
 
 namespace pipesim {
 
-/// Whether a picture is asked for.
-bool draws(const Request& request, const OutputConfig& output);
-
-/// What --from, --to and --devices say: times are numbers in `unit` or carry their own ("2.5ms"),
-/// devices a list of numbers and ranges with both ends ("0,2-5"). Throws Error (bad input) with one
-/// fault for each option that says nothing of the kind. Whether the run has that part is left to
-/// require_view().
-PictureView picture_view(const PictureRequest& request, TimeUnit unit);
+/// The part of the run that pictures show, if any is asked for: what --from, --to and --devices
+/// say. Times are numbers in the config's unit or carry their own ("2.5ms"), devices a list of
+/// numbers and of ranges with both ends ("0,2-5"). Throws Error (bad input) with a fault for each
+/// option that says nothing of the kind, or that is given where nothing is drawn. Whether the run
+/// has that part is left to require_view().
+std::optional<PictureView> picture_view(const Request& request, const RunConfig& config);
 
 /// Throws Error (bad input) if an option of pictures is given: for what draws none.
 void reject_picture_options(const PictureRequest& request);

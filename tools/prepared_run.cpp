@@ -7,6 +7,7 @@
 
 #include "sim/analysis.hpp"
 #include "sim/engine.hpp"
+#include "sim/memory.hpp"
 #include "sim/metrics.hpp"
 #include "tools/closed_form.hpp"
 #include "tools/files.hpp"
@@ -173,14 +174,25 @@ void reject(bool given, std::string pointer, std::string what, std::string allow
 }
 
 /// For a command whose output is a text of its own.
+void require_memory_limit(const Report& report) {
+  if (!report.over_limit) return;
+  throw Error(Fault{.pointer = "/memory/limit",
+                    .what = sentence(*report.over_limit, report.problem, report.config.time_unit)},
+              ErrorKind::run_failed);
+}
+
+void reject_pictures(const Request& request, const OutputConfig& output, std::string_view what) {
+  reject(!output.svg.empty(), "/output/svg", fmt::format("{} draws no SVG", what), "a run");
+  reject(!output.html.empty(), "/output/html", fmt::format("{} writes no page", what), "a run");
+  if (!request.picture.show) reject_picture_options(request.picture);
+}
+
 void reject_run_outputs(const Request& request, const OutputConfig& output, std::string_view what) {
   const std::string allowed = "a run";
   reject(!output.trace.empty(), "/output/trace", fmt::format("{} writes no trace", what), allowed);
   reject(!output.timeline.empty(), "/output/timeline", fmt::format("{} writes no timeline", what),
          allowed);
-  reject(!output.svg.empty(), "/output/svg", fmt::format("{} writes no picture", what), allowed);
-  reject(!output.html.empty(), "/output/html", fmt::format("{} writes no page", what), allowed);
-  reject_picture_options(request.picture);
+  reject_pictures(request, output, what);
   reject(output.format != OutputFormat::table, "/output/format",
          fmt::format("{} has no {}", what, name(output.format)), allowed);
   reject(request.no_header || request.formula, "",

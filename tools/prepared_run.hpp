@@ -52,7 +52,14 @@ int with_config(const Request& request, const Registry& registry,
 /// Throws Error (bad input) if something is given that the command has no use for.
 void reject(bool given, std::string pointer, std::string what, std::string allowed);
 
+/// The same for a command that writes no picture to a file; unless it shows one in the terminal,
+/// with every option of pictures.
+void reject_pictures(const Request& request, const OutputConfig& output, std::string_view what);
+
 /// The same for a command whose output is a text of its own.
 void reject_run_outputs(const Request& request, const OutputConfig& output, std::string_view what);
+
+/// Throws Error (run failed) if the run exceeded its memory limit.
+void require_memory_limit(const Report& report);
 
 }  // namespace pipesim

@@ -49,7 +49,15 @@ class PictureMaker {
     picture_.t_total = report.metrics.t_total;
     picture_.from = view.from.value_or(Ticks{0});
     picture_.to = std::min(view.to.value_or(picture_.t_total), picture_.t_total);
+    picture_.bubble_ratio = report.metrics.bubble_ratio;
+    picture_.bubble_fraction = report.metrics.bubble_fraction;
+    for (const std::int64_t peak : report.peak_memory) {
+      picture_.peak_memory = std::max(picture_.peak_memory, peak);
+    }
+    picture_.devices = problem_.devices;
+    picture_.microbatches = problem_.whole_microbatches();
     picture_.slices = problem_.slices;
+    picture_.flows = problem_.placement.flows();
     picture_.memory = report.memory;
     for (const std::vector<Stage>& stages : stages_) {
       picture_.chunks = std::max(picture_.chunks, static_cast<std::int32_t>(stages.size()));
@@ -100,32 +108,33 @@ class PictureMaker {
     const bool blocks_both =
         is_send(span.op.kind) && problem_.communication.mode == TransferMode::rendezvous;
     if (blocks_both) {
-      add_block(receiver(span.op), &PictureRow::blocks, task);
+      const Stage stage = receiving_stage(span.op);
+      add_block(problem_.device(stage, span.op.microbatch), stage, &PictureRow::blocks, task);
     }
     const bool is_beside =
         (is_send(span.op.kind) && !blocks_both) ||
         (span.op.kind == OpKind::grad_sync && problem_.iterations.overlap_grad_sync);
-    add_block(device, is_beside ? &PictureRow::beside : &PictureRow::blocks, task);
+    add_block(device, span.op.stage, is_beside ? &PictureRow::beside : &PictureRow::blocks, task);
   }
 
-  Device receiver(const Op& send) const {
-    const int step = send.kind == OpKind::send_forward ? 1 : -1;
-    return problem_.device(Stage{send.stage.value + step}, send.microbatch);
+  static Stage receiving_stage(const Op& send) {
+    return Stage{send.stage.value + (send.kind == OpKind::send_forward ? 1 : -1)};
   }
 
-  void add_block(Device device, std::vector<Block> PictureRow::*list, TaskId task) {
+  void add_block(Device device, Stage stage, std::vector<Block> PictureRow::*list, TaskId task) {
     PictureRow* const shown = row(device);
     if (!shown) return;
     const Span& span = timeline_.spans[task];
     looks_.insert(look(span.op.kind));
     if (span.overlapped) looks_.insert(look(span.overlapped->kind));
     const std::vector<Stage>& stages = stages_[static_cast<std::size_t>(device.value)];
-    const auto chunk = std::lower_bound(stages.begin(), stages.end(), span.op.stage);
+    const auto chunk = std::lower_bound(stages.begin(), stages.end(), stage);
     (shown->*list)
         .push_back({.task = task,
                     .released_by = span.released_by,
                     .step = {.op = span.op, .overlapped = span.overlapped},
                     .chunk = static_cast<std::int32_t>(std::distance(stages.begin(), chunk)),
+                    .flow = problem_.flow(span.op.microbatch).value,
                     .is_critical = std::binary_search(critical_.begin(), critical_.end(), task),
                     .start = span.start,
                     .end = span.end});
@@ -157,7 +166,7 @@ class PictureMaker {
   Picture picture_;
 };
 
-[[noreturn]] void fail(std::string option, std::string value, std::string what,
+[[noreturn]] void fail(const std::string& option, std::string value, std::string what,
                        std::string allowed) {
   throw Error(Fault{.place = "command line: " + option,
                     .value = std::move(value),
@@ -239,6 +248,31 @@ void require_view(const PictureView& view, const Problem& problem, Ticks t_total
     fail("--devices", fmt::format("{}", view.devices.back().value), "no such device",
          fmt::format("0 to {}", problem.devices - 1));
   }
+}
+
+std::int64_t expected_blocks(const Problem& problem, const PictureView& view) {
+  if (view.from || view.to) return 0;
+  const auto all = static_cast<std::size_t>(problem.devices);
+  const std::size_t shown = view.devices.empty() ? all : std::min(view.devices.size(), all);
+  return static_cast<std::int64_t>(Int128{op_count(problem)} * static_cast<Int128>(shown) /
+                                   problem.devices);
+}
+
+void require_drawable(std::int64_t blocks, const DrawingLimit& limit) {
+  if (blocks <= limit.blocks) return;
+  throw Error(Fault{.pointer = limit.pointer,
+                    .value = fmt::format("{}", blocks),
+                    .what = fmt::format("a picture of {} blocks is too large", blocks),
+                    .allowed = fmt::format("at most {}: --from and --to, or --devices, show a part",
+                                           limit.blocks)});
+}
+
+std::int32_t shade(const Picture& picture, const Block& block) {
+  return picture.flows > 1 ? block.flow : block.chunk;
+}
+
+std::int32_t shades(const Picture& picture) {
+  return picture.flows > 1 ? picture.flows : picture.chunks;
 }
 
 std::string microbatch_label(const Op& op, std::int32_t slices) {

@@ -45,6 +45,7 @@ struct Block {
   TaskId released_by = kNoTask;  ///< the task whose end let it start
   Step step;                     ///< of a pair, both ops
   std::int32_t chunk = 0;        ///< which of its device's stages it is of, in the order of stages
+  std::int32_t flow = 0;         ///< the direction of its microbatch
   bool is_critical = false;      ///< on the critical path that the report names
   Ticks start;
   Ticks end;
@@ -79,11 +80,17 @@ struct Picture {
   Ticks from;            ///< the axis is [from, to)
   Ticks to;
   Ticks t_total;
-  std::int32_t slices = 1;       ///< of a microbatch
-  std::int32_t chunks = 1;       ///< the most stages that a device has
-  Memory memory;                 ///< how the rows' memory is counted
-  std::vector<Look> looks;       ///< those that its blocks have, in the order of Look
-  std::vector<PictureRow> rows;  ///< by device
+  Ratio bubble_ratio;             ///< T_total / T_ideal
+  Ratio bubble_fraction;          ///< idle device time / (p * T_total)
+  std::int64_t peak_memory = 0;   ///< the most that a device ever holds, counted as in `memory`
+  std::int32_t devices = 0;       ///< p, whether shown or not
+  std::int32_t microbatches = 0;  ///< whole ones, of all steps
+  std::int32_t slices = 1;        ///< of a microbatch
+  std::int32_t flows = 1;         ///< directions in which microbatches cross the stages
+  std::int32_t chunks = 1;        ///< the most stages that a device has
+  Memory memory;                  ///< how the rows' memory is counted
+  std::vector<Look> looks;        ///< those that its blocks have, in the order of Look
+  std::vector<PictureRow> rows;   ///< by device
 
   /// In all rows, those beside included.
   std::int64_t blocks() const;
@@ -99,6 +106,26 @@ Picture make_picture(const TaskGraph& graph, const Timeline& timeline, const Rep
 /// Throws Error (bad input, with the option of the command line) unless from < to, from lies before
 /// T_total, to not behind it, and the devices are those of the problem.
 void require_view(const PictureView& view, const Problem& problem, Ticks t_total, TimeUnit unit);
+
+/// The most blocks that somebody draws, and the config key that asked for it.
+struct DrawingLimit {
+  std::int64_t blocks = 0;
+  std::string pointer;
+};
+
+/// About how many blocks a picture will have, as far as that is known before the run: the ops of
+/// the devices' share that is shown, where neither from nor to is given; else 0.
+std::int64_t expected_blocks(const Problem& problem, const PictureView& view);
+
+/// Throws Error (bad input) if there are more: with their number, the limit, and the options that
+/// show a part. To be asked before a run with expected_blocks(), after it with Picture::blocks(),
+/// in a comparison with the sum of them.
+void require_drawable(std::int64_t blocks, const DrawingLimit& limit);
+
+/// The shade of a block among shades(): which flow it is of, where there are several; else which
+/// chunk of its device.
+std::int32_t shade(const Picture& picture, const Block& block);
+std::int32_t shades(const Picture& picture);
 
 /// The microbatch of an op as a block shows it: "3", or "3.1" for slice 1 where there are slices.
 std::string microbatch_label(const Op& op, std::int32_t slices);

@@ -1,0 +1,34 @@
+// pipesim show: the timeline in the terminal.
+#include <array>
+
+#include "sim/io/picture.hpp"
+#include "sim/io/terminal_picture.hpp"
+#include "tools/driver.hpp"
+#include "tools/files.hpp"
+#include "tools/picture_options.hpp"
+#include "tools/prepared_run.hpp"
+#include "tools/standard_error.hpp"
+#include "tools/terminal.hpp"
+
+namespace pipesim {
+
+int show(const Request& request, const Registry& registry) {
+  return with_config(request, registry, [&](const RunConfig& config) {
+    reject_run_outputs(request, config.output, "a picture in the terminal");
+    require_different_files(request, config);
+    const PictureView view = picture_view(request, config).value_or(PictureView{});
+    const TerminalStyle style = terminal_style(request.picture, config.output);
+    const Prepared prepared = prepare(config, registry);
+    const Finished finished = simulate(prepared, Formula::none);
+    require_memory_limit(finished.report);
+    require_view(view, prepared.problem, finished.report.metrics.t_total, config.time_unit);
+    const Picture picture = make_picture(finished.graph, finished.timeline, finished.report, view);
+    OutputFile result = result_file(config.output);
+    result.write(terminal_picture(std::array{&picture}, style));
+    result.commit();
+    print_notes(request, prepared.notes);
+    return 0;
+  });
+}
+
+}  // namespace pipesim
