@@ -4,6 +4,7 @@
 
 #include "sim/io/json_text.hpp"
 #include "sim/io/report.hpp"
+#include "sim/io/report_facts.hpp"
 #include "sim/io/report_model.hpp"
 #include "sim/io/report_values.hpp"
 #include "sim/version.hpp"
@@ -150,11 +151,6 @@ std::string object(const Report& report) {
   text += fmt::format("  \"config\": {},\n", resolved_json(report.config));
   text += fmt::format("  \"config_hash\": \"{}\"\n}}", config_hash(report.config));
   return text;
-}
-
-std::string status(const ComparedSchedule& compared) {
-  if (!compared.report) return "invalid";
-  return compared.report->over_limit ? "over_limit" : "ok";
 }
 
 }  // namespace
