@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "sim/error.hpp"
+#include "sim/io/html_report.hpp"
 #include "sim/io/picture.hpp"
 #include "sim/io/report.hpp"
 #include "tools/driver.hpp"
@@ -153,6 +154,12 @@ int compare(const Request& request, const Registry& registry) {
     OutputFile result = result_file(output);
     std::vector<ComparedSchedule> rows = compared(config, request, schedules, view, registry);
     if (request.schedules.empty()) keep_valid(rows, request);
+    OutputFiles files;
+    if (!output.html.empty()) {
+      files.open(output.html, "/output/html")
+          .write(comparison_page(rows, {.critical = request.picture.critical, .memory = false}));
+    }
+    files.flush();
     if (style) result.write(terminal_picture(pictures(rows), *style) + "\n");
     switch (output.format) {
       case OutputFormat::table:
@@ -167,6 +174,7 @@ int compare(const Request& request, const Registry& registry) {
         break;
     }
     result.commit();
+    files.commit();
     const bool any_ok = std::any_of(rows.begin(), rows.end(), [](const ComparedSchedule& row) {
       return row.report && !row.report->over_limit;
     });

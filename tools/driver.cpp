@@ -4,6 +4,7 @@
 
 #include "sim/engine.hpp"
 #include "sim/io/explanation.hpp"
+#include "sim/io/html_report.hpp"
 #include "sim/io/picture.hpp"
 #include "sim/io/pytorch_export.hpp"
 #include "sim/io/report.hpp"
@@ -44,6 +45,9 @@ int run(const Request& request, const Registry& registry) {
            fmt::format("--no-header with the format {}", name(output.format)), "csv");
     const std::optional<PictureView> view = picture_view(request, config);
     const Prepared prepared = prepare(config, registry);
+    if (view && !output.html.empty()) {
+      require_page_size(expected_page_bytes(expected_blocks(prepared.problem, *view)));
+    }
     const Finished finished = simulate(prepared, request.formula ? Formula::beside : Formula::none);
     require_memory_limit(finished.report);
     std::optional<Picture> picture;
@@ -59,6 +63,10 @@ int run(const Request& request, const Registry& registry) {
     if (!output.timeline.empty()) {
       write_timeline_csv(prepared.problem, finished.timeline, config.time_unit,
                          files.open(output.timeline, "/output/timeline"));
+    }
+    if (!output.html.empty()) {
+      files.open(output.html, "/output/html")
+          .write(run_page(finished.report, *picture, {.critical = request.picture.critical}));
     }
     files.flush();
     result.write(formatted(finished.report, request));
