@@ -14,6 +14,7 @@
 #include "sim/io/explanation.hpp"
 #include "sim/io/json_text.hpp"
 #include "sim/io/palette.hpp"
+#include "sim/io/report_values.hpp"
 #include "sim/io/timeline_rows.hpp"
 
 namespace pipesim {
@@ -71,11 +72,11 @@ class RunWriter {
     for (const auto& [task, step] : picture_.undrawn) undrawn.add_json(json_string(token(step)));
     return fmt::format(
         R"({{"title":{},"tTotal":"{}","tick":"{}","slices":{},"chunks":{},"flows":{},"memory":{},)"
-        R"("ops":{},"whys":{},"undrawn":{},"idle":{},"onFront":{},"peak":{},"peakText":{},)"
+        R"("ops":{},"whys":{},"undrawn":{},{},"onFront":{},"peak":{},"peakText":{},)"
         R"("devices":{}}})",
         json_string(picture_.title), picture_.t_total.count, tick_, picture_.slices,
         picture_.chunks, picture_.flows, memory_rules(), ops_.text(), whys_.text(), undrawn.text(),
-        idle_times(), run_.is_on_front, json_string(format_ratio(highest_peak(*run_.report))),
+        all_idle_times(), run_.is_on_front, json_string(format_ratio(highest_peak(*run_.report))),
         json_string(format_amount(picture_.memory, picture_.peak_memory)), devices.text());
   }
 
@@ -242,17 +243,23 @@ class RunWriter {
                        memory.limit ? json_string(format_amount(memory, *memory.limit)) : "null");
   }
 
-  std::string idle_times() const {
-    Column devices;
-    for (const IdleTimes& times : run_.report->idle) {
-      Column causes;
-      for (const Int128 time : times) {
-        causes.add_json(fmt::format(
-            "\"{}\"", format_time(Ticks{static_cast<std::int64_t>(time)}, picture_.time_unit)));
-      }
-      devices.add_json(causes.text());
+  std::string idle_times(const IdleTimes& times) const {
+    Column causes;
+    for (const Int128 time : times) {
+      causes.add_json(json_string(exact_time(time, picture_.time_unit)));
     }
-    return devices.text();
+    return causes.text();
+  }
+
+  /// By device, and then all of them together.
+  std::string all_idle_times() const {
+    Column devices;
+    IdleTimes sum{};
+    for (const IdleTimes& times : run_.report->idle) {
+      devices.add_json(idle_times(times));
+      for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += times[i];
+    }
+    return fmt::format(R"("idle":{},"idleSum":{})", devices.text(), idle_times(sum));
   }
 
   static constexpr std::int64_t kNoId = -1;

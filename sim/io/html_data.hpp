@@ -42,7 +42,8 @@ struct PageState {
 /// - `why`: an index of `whys`, whose entries hold an index of `causes` and a sentence.
 /// - `change`: of memory, in multiples of memory.tick.
 ///
-/// `idle` has the exact idle time of the whole run by device and cause. Requires runs that have a
+/// `idle` has the exact idle time of the whole run by device and cause, `idleSum` that of all
+/// devices by cause. Requires runs that have a
 /// time unit in common.
 std::string page_data(std::span<const DrawnRun> runs, const PageState& state);
 

@@ -161,7 +161,7 @@ std::string comparison(const std::vector<ComparedSchedule>& compared,
       "<section>\n<div class=\"wide\" tabindex=\"0\" role=\"group\" "
       "aria-label=\"Comparison\"><table>\n<thead><tr>{}<th scope=\"col\">Pareto</th>"
       "<th scope=\"col\">status</th></tr></thead>\n<tbody>\n{}</tbody></table></div>\n"
-      "<p class=\"faint\">Bold: best of its column. Pareto: none is both as fast and as small. "
+      "<p class=\"faint\">Bold: best of its column. Pareto: none is both as fast and as small; "
       "{}.</p>\n<div class=\"notes\">{}</div>\n</section>\n"
       "<section id=\"scatter\" aria-labelledby=\"scatter-title\">\n"
       "<h2 id=\"scatter-title\">Time and memory</h2>\n</section>\n",
@@ -191,12 +191,18 @@ void require_page_size(std::int64_t bytes) {
 std::string run_page(const Report& report, const Picture& picture, const PageState& state) {
   const std::string title = title_of(report);
   const DrawnRun run = {.report = &report, .picture = &picture};
+  std::vector<Fact> facts = report_facts(report);
+  facts.push_back({"peak memory", format_amount(report.memory, picture.peak_memory),
+                   report.memory.limit
+                       ? fmt::format("the most that a device holds; limit {}",
+                                     format_amount(report.memory, *report.memory.limit))
+                       : "the most that a device ever holds"});
   const std::string begin = fmt::format(
       "<header><h1>{}</h1><p>{}</p><p>p={} devices, m={} microbatches</p></header>\n"
       "<section aria-label=\"Summary\">\n{}<div class=\"notes\"><p>Idle over all devices: {}.</p>\n"
       "{}</div>\n</section>\n",
       escaped(title), escaped(report.schedule_summary), report.config.p, report.config.m,
-      facts_list(report_facts(report)), escaped(idle_text(report)), paragraphs(report.notes));
+      facts_list(facts), escaped(idle_text(report)), paragraphs(report.notes));
   const std::string end =
       fmt::format("<section>\n<h2>Config</h2>\n{}</section>\n", config_block(report.config));
   return page(title, begin, end, page_data({&run, 1}, state));

@@ -19,12 +19,6 @@ std::string time_of(const Report& report, Ticks ticks) {
 
 std::string idle_json(const Report& report, const IdleTimes& times);
 
-/// A sum over devices may be more than ticks can hold.
-std::string exact_time(Int128 ticks, TimeUnit unit) {
-  if (ticks > std::numeric_limits<std::int64_t>::max()) return format_mean_time({ticks, 1}, unit);
-  return format_time(Ticks{static_cast<std::int64_t>(ticks)}, unit);
-}
-
 std::string device_json(const Report& report, std::size_t index) {
   const DeviceMetrics& device = report.metrics.devices[index];
   return fmt::format(
@@ -154,6 +148,11 @@ std::string object(const Report& report) {
 }
 
 }  // namespace
+
+std::string exact_time(Int128 ticks, TimeUnit unit) {
+  if (ticks > std::numeric_limits<std::int64_t>::max()) return format_mean_time({ticks, 1}, unit);
+  return format_time(Ticks{static_cast<std::int64_t>(ticks)}, unit);
+}
 
 std::string report_json(const Report& report) { return object(report) + "\n"; }
 

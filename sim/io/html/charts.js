@@ -1,45 +1,48 @@
 // Idle time by cause as stacked bars with their numbers, and T_total against peak memory.
 
-function idleChart(section, runs) {
+/** Rows of {name, times}, the times by cause as exact decimals. */
+function idleTable(rows, what) {
   const theme = currentTheme();
-  for (const run of runs) {
-    const total = Number(exact(run.tTotal));
-    const causes = data.causes.map((name, index) => index)
-      .filter((index) => run.idle.some((times) => times[index] !== "0"));
-    const head = make("tr", {}, make("th", { scope: "col", textContent: "device" }),
-      make("th", { scope: "col", className: "bars", textContent: `of ${withUnit(run.tTotal)}` }),
-      ...causes.map((cause) => {
-        const swatch = make("i");
-        swatch.style.background = theme.idle[cause];
-        return make("th", { scope: "col" }, make("span", { className: "key" }, swatch,
-          data.causes[cause]));
-      }));
-    const rows = run.idle.map((times, device) => {
-      const bar = make("div", { className: "bar" });
-      for (const cause of causes) {
-        if (times[cause] === "0") continue;
-        const part = make("span", { title: `${data.causes[cause]} ${times[cause]} ${data.unit}` });
-        part.style.width = `${(Number(times[cause]) / total) * 100}%`;
-        part.style.background = theme.idle[cause];
-        bar.append(part);
-      }
-      return make("tr", {}, make("th", { scope: "row", textContent: device }),
-        make("td", { className: "bars" }, bar),
-        ...causes.map((cause) => make("td", { textContent: times[cause] })));
-    });
-    const table = make("table", { className: "idle" }, make("thead", {}, head),
-      make("tbody", {}, ...rows));
-    if (runs.length > 1) section.append(make("h3", { textContent: run.title }));
-    if (causes.length === 0) {
-      section.append(make("p", { textContent: "No device is ever idle." }));
-      continue;
+  const causes = data.causes.map((name, cause) => cause)
+    .filter((cause) => rows.some(({ times }) => times[cause] !== "0"));
+  const sum = (times) => times.reduce((all, time) => all + Number(time), 0);
+  const most = Math.max(...rows.map(({ times }) => sum(times)));
+  const head = make("tr", {}, make("th", { scope: "col", textContent: what }),
+    make("th", { scope: "col", className: "bars", textContent: "idle" }),
+    ...causes.map((cause) => {
+      const swatch = make("i");
+      swatch.style.background = theme.idle[cause];
+      return make("th", { scope: "col" },
+        make("span", { className: "key" }, swatch, data.causes[cause]));
+    }));
+  const lines = rows.map(({ name, times }) => {
+    const bar = make("div", { className: "bar" });
+    for (const cause of causes) {
+      if (times[cause] === "0") continue;
+      const part = make("span", { title: `${data.causes[cause]} ${times[cause]} ${data.unit}` });
+      part.style.width = `${(Number(times[cause]) / most) * 100}%`;
+      part.style.background = theme.idle[cause];
+      bar.append(part);
     }
-    const wide = make("div", { className: "wide tall", tabIndex: 0 }, table);
-    wide.setAttribute("role", "group");
-    wide.setAttribute("aria-label", `Idle time of ${run.title} by cause, in ${data.unit}`);
-    section.append(wide);
-  }
-  section.append(make("p", { className: "faint", textContent: `Times in ${data.unit}, of the whole run.` }));
+    return make("tr", {}, make("th", { scope: "row", textContent: name }),
+      make("td", { className: "bars" }, bar),
+      ...causes.map((cause) => make("td", { textContent: times[cause] })));
+  });
+  const wide = make("div", { className: "wide tall", tabIndex: 0 },
+    make("table", { className: "idle" }, make("thead", {}, head), make("tbody", {}, ...lines)));
+  wide.setAttribute("role", "group");
+  wide.setAttribute("aria-label", `Idle time by ${what} and cause, in ${data.unit}`);
+  return causes.length === 0 ? make("p", { textContent: "No device is ever idle." }) : wide;
+}
+
+function idleChart(section, runs) {
+  const isComparison = runs.length > 1;
+  section.append(
+    isComparison
+      ? idleTable(runs.map(({ title, idleSum }) => ({ name: title, times: idleSum })), "schedule")
+      : idleTable(runs[0].idle.map((times, name) => ({ name, times })), "device"),
+    make("p", { className: "faint", textContent:
+      `In ${data.unit}, of the whole run${isComparison ? ", all devices together" : ""}.` }));
 }
 
 function svg(tag, attributes = {}, ...children) {
@@ -124,7 +127,6 @@ function scatter(section, runs) {
       taken.push(free);
       picture.append(svg("text", { x: free.left, y: free.bottom - 3, class: "name" }, text));
     }
-    picture.append();
     section.querySelector("svg")?.remove();
     section.append(picture);
   };

@@ -82,7 +82,8 @@ class Timeline {
     this.body = make("div", { className: "body" }, this.axis);
     for (const scene of this.scenes) {
       if (this.scenes.length > 1) {
-        this.body.append(make("h3", { textContent: scene.run.title }));
+        this.body.append(make("h3", {}, scene.run.title, make("span", { className: "faint",
+          textContent: `  T_total ${withUnit(scene.run.tTotal)}` })));
       }
       const limit = scene.run.memory.limitText;
       scene.memoryPart = make("div", {},
