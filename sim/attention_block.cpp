@@ -43,7 +43,7 @@ void add_keys_and_values(LayerBlockBuilder& builder, const LayerSizes& sizes, co
   if (heads.kv_copies == 1) return;
   LayerCommunication added =
       layer_communication("QKV", PassDirection::backward, Collective::all_reduce, "dL/dWk,dL/dWv",
-                          Int128{2} * sizes.hidden * heads.head_size, sizes.type, heads.kv_copies);
+                          Int128{2} * sizes.hidden * heads.head_size, sizes.dtype, heads.kv_copies);
   added.once_per_step = true;
   added.reason =
       fmt::format("{} ranks share a key head, a rank has the terms of its queries; once per step",
@@ -57,7 +57,7 @@ LayerBlock attention_block(const LayerSizes& sizes) {
   PIPESIM_CHECK(sizes.heads.has_value());
   const LayerDimensions of(sizes);
   const Heads heads(sizes);
-  LayerBlockBuilder builder("attention", sizes.type, sizes.tp);
+  LayerBlockBuilder builder("attention", sizes.dtype, sizes.tp);
   const ShardedLinear queries{"QKV",           "Wq",    WeightSplit::column, of.hidden,
                               heads.queries(), sizes.tp};
   const ShardedLinear projection{"Linear",        "Wo",      WeightSplit::row,

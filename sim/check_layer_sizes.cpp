@@ -12,6 +12,8 @@ namespace {
 /// Of the tokens that all expert-parallel ranks exchange.
 constexpr std::int64_t kMostRows = std::int64_t{1} << 53;
 
+constexpr std::string_view kSplitFfn = "each expert is split over the ranks, column/row";
+
 /// A size with the key that it is given by.
 struct NamedSize {
   std::string_view key;
@@ -46,6 +48,14 @@ class SizeFaults {
                        .allowed = std::move(allowed)});
   }
 
+  /// An f of 4d that tp does not divide.
+  void add_inner(const LayerSizes& sizes, std::string_view why) {
+    add("hidden",
+        fmt::format("needs 4*hidden divisible by tp: {} % {} = {}", sizes.inner(), sizes.tp,
+                    sizes.inner() % sizes.tp),
+        std::string(why), std::to_string(sizes.hidden));
+  }
+
   void throw_if_any() const {
     if (!faults_.empty()) throw Error(faults_);
   }
@@ -67,10 +77,7 @@ void check_ffn(const LayerSizes& sizes, const Pairing& pairing, SizeFaults& faul
   if (sizes.ffn) {
     faults.require_divisible({"ffn", *sizes.ffn}, {"tp", sizes.tp}, why);
   } else if (!splits_hidden) {  // else hidden has its fault already
-    faults.add("hidden",
-               fmt::format("needs 4*hidden divisible by tp: {} % {} = {}", sizes.inner(), sizes.tp,
-                           sizes.inner() % sizes.tp),
-               why, std::to_string(sizes.hidden));
+    faults.add_inner(sizes, why);
   }
 }
 
@@ -108,6 +115,11 @@ void check_experts(const LayerSizes& sizes, SizeFaults& faults) {
   }
   const NamedSize experts{"experts", *sizes.experts};
   faults.require_divisible(experts, {"ep", sizes.ep.value_or(1)}, "an expert is on one rank");
+  if (sizes.ffn) {
+    faults.require_divisible({"ffn", *sizes.ffn}, {"tp", sizes.tp}, kSplitFfn);
+  } else if (sizes.inner() % sizes.tp != 0) {
+    faults.add_inner(sizes, kSplitFfn);
+  }
   const std::int64_t top_k = sizes.top_k.value_or(1);
   if (top_k > experts.size) {
     faults.add("top_k", fmt::format("{} of {} experts", top_k, experts.size),

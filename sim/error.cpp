@@ -50,8 +50,15 @@ std::size_t printable_length(std::string_view text) {
   return length;
 }
 
-/// Text from a file as a terminal may show it: what would move the cursor or end a line is
-/// escaped.
+/// Long keys in the middle of a pointer would bury the message.
+std::string abbreviated(const std::string& pointer) {
+  constexpr std::size_t kMost = 120;
+  if (pointer.size() <= kMost) return pointer;
+  return pointer.substr(0, kMost / 2) + "..." + pointer.substr(pointer.size() - kMost / 2);
+}
+
+}  // namespace
+
 std::string printable(std::string_view text) {
   std::string result;
   while (!text.empty()) {
@@ -66,15 +73,6 @@ std::string printable(std::string_view text) {
   }
   return result;
 }
-
-/// Long keys in the middle of a pointer would bury the message.
-std::string abbreviated(const std::string& pointer) {
-  constexpr std::size_t kMost = 120;
-  if (pointer.size() <= kMost) return pointer;
-  return pointer.substr(0, kMost / 2) + "..." + pointer.substr(pointer.size() - kMost / 2);
-}
-
-}  // namespace
 
 std::string message(const Fault& fault) {
   std::string text;
@@ -99,7 +97,17 @@ Error::Error(std::vector<Fault> faults, ErrorKind kind)
   PIPESIM_CHECK(!faults_.empty());
 }
 
+TimeOverflow::TimeOverflow()
+    : Error(Fault{.pointer = "/m",
+                  .what = "T_total does not fit in 64 bits of picoseconds",
+                  .allowed = "at most 9223372036854775807 ps, some 106.75 days"}) {}
+
 std::string nearest_name(std::string_view name, std::span<const std::string> candidates) {
+  constexpr std::size_t kTellingLetters = 3;
+  for (const std::string& candidate : candidates) {
+    const bool is_longer = candidate.size() > name.size() && name.size() >= kTellingLetters;
+    if (is_longer && edit_distance(name, candidate.substr(0, name.size())) == 0) return candidate;
+  }
   std::string best;
   std::size_t best_distance = std::max<std::size_t>(1, name.size() / 3) + 1;
   for (const std::string& candidate : candidates) {

@@ -21,6 +21,10 @@ struct Fault {
   std::string nearest{};  ///< the nearest known name, "" if none is near
 };
 
+/// Text from a file or a command line as a terminal or a picture may show it: control characters
+/// and bytes that are not UTF-8 are escaped (\\x1b).
+std::string printable(std::string_view text);
+
 /// `PLACE: POINTER: WHAT; ALLOWED (did you mean "NEAREST"?)`, without the parts that are empty.
 /// Control characters and bytes that are not UTF-8 are escaped (\\x1b), a long pointer is
 /// abbreviated.
@@ -47,9 +51,15 @@ class Error : public std::runtime_error {
   ErrorKind kind_;
 };
 
-/// The candidate with the smallest edit distance to `name`, whatever the case, or "" if none is
-/// within a third of the name's length (at least one edit, fewer than it has letters). The first
-/// of equals wins.
+/// A time beyond int64 ticks, at /m unless what computes it knows a better place.
+class TimeOverflow : public Error {
+ public:
+  TimeOverflow();
+};
+
+/// The first candidate that begins with `name`, if that has 3 letters or more, else the one with
+/// the smallest edit distance, whatever the case, or "" if none is within a third of the name's
+/// length (at least one edit, fewer than it has letters). The first of equals wins.
 std::string nearest_name(std::string_view name, std::span<const std::string> candidates);
 
 /// Reports a broken assumption of our own and aborts.

@@ -8,17 +8,9 @@
 #include <string_view>
 
 #include "sim/amounts.hpp"
-#include "sim/types.hpp"
+#include "sim/collective.hpp"
 
 namespace pipesim {
-
-/// From one device to another, one direction.
-struct Connection {
-  Ticks latency;
-  Bandwidth bandwidth;
-
-  friend bool operator==(const Connection&, const Connection&) = default;
-};
 
 /// All devices are equal; those of a node are connected by `intra`, nodes by one `inter` a device.
 struct Hardware {

@@ -13,7 +13,7 @@ LayerCommunication sum_over_positions(std::string operation, std::string tensor,
                                       const LayerSizes& sizes) {
   LayerCommunication added =
       layer_communication(std::move(operation), PassDirection::backward, Collective::all_reduce,
-                          std::move(tensor), elements, sizes.type, sizes.tp);
+                          std::move(tensor), elements, sizes.dtype, sizes.tp);
   added.once_per_step = true;
   added.reason = "sum over S, a rank has its slice of the terms; once per step";
   return added;

@@ -71,7 +71,10 @@ class LayoutParser {
     const char* const end = text_.data() + text_.size();
     const auto [stop, error] = std::from_chars(text_.data() + next_, end, count);
     if (error != std::errc{} || count == 0 || count > kMostItems) {
-      fail(at, "'*' without a count", fmt::format("an integer from 1 to {}", kMostItems));
+      const std::string_view digits(text_.data() + next_,
+                                    static_cast<std::size_t>(stop - (text_.data() + next_)));
+      fail(at, digits.empty() ? "'*' without a count" : fmt::format("a count of {}", digits),
+           fmt::format("an integer from 1 to {}", kMostItems));
     }
     next_ = static_cast<std::size_t>(stop - text_.data());
     return count;

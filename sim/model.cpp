@@ -13,16 +13,37 @@ Ticks exposed(Ticks time, Decimal hidden) {
   return scaled(time, Decimal{Decimal::kOne - hidden.billionths});
 }
 
-/// The parameters of one feed-forward part.
-struct FeedForwardParameters {
-  Int128 split;       // over tp ranks
-  Int128 replicated;  // on each of them
+/// Parameters by whether tensor parallelism splits them.
+struct SharedParameters {
+  Int128 split;
+  Int128 replicated;
+
+  Int128 on_rank(const ModelParallel& parallel) const { return split / parallel.tp + replicated; }
 };
 
-FeedForwardParameters feed_forward(const Transformer& model) {
+Int128 biases(const Transformer& model, Int128 count) {
+  return model.bias == LinearBias::added ? count : Int128{0};
+}
+
+Int128 norm(const Transformer& model) {
+  return Int128{model.hidden} * (model.normalization == Normalization::layernorm ? 2 : 1);
+}
+
+/// Of one feed-forward part; the bias behind the last linear is on every rank.
+SharedParameters feed_forward(const Transformer& model) {
   const Int128 h = model.hidden;
   const Int128 f = model.ffn;
-  return {.split = 2 * h * f + f, .replicated = h};
+  const Int128 matrices = model.ffn_matrices();
+  return {.split = matrices * h * f + biases(model, (matrices - 1) * f),
+          .replicated = biases(model, h)};
+}
+
+/// Of the attention part and of both norms of a layer.
+SharedParameters attention(const Transformer& model) {
+  const Int128 h = model.hidden;
+  const Int128 qkv = h + 2 * Int128{model.kv_hidden()};
+  return {.split = h * qkv + biases(model, qkv) + h * h,
+          .replicated = biases(model, h) + 2 * norm(model)};
 }
 
 /// The parameters that one rank holds.
@@ -33,25 +54,29 @@ struct RankParameters {
   Int128 sum() const { return experts + others; }
 };
 
+RankParameters layer_parameters(const Transformer& model, const ModelParallel& parallel) {
+  const Int128 attention_part = attention(model).on_rank(parallel);
+  const Int128 one = feed_forward(model).on_rank(parallel);
+  if (!model.has_mixture()) return {.others = attention_part + one};
+  const Int128 router = Int128{model.hidden} * model.experts;
+  return {.experts = model.experts / parallel.ep * one, .others = attention_part + router};
+}
+
 RankParameters rank_parameters(const Transformer& model, const ModelParallel& parallel,
                                ModelPart part) {
-  const Int128 h = model.hidden;
-  const Int128 tp = parallel.tp;
-  if (part == ModelPart::embedding) return {.others = model.vocab * h / tp + model.seq * h};
-  if (part == ModelPart::head) return {.others = model.vocab * h / tp};
-  const Int128 qkv = h + 2 * Int128{model.kv_hidden()};
-  RankParameters result;
-  // Weights and biases of both linears, two norms.
-  result.others = ((h + 1) * qkv + h * h) / tp + h + 4 * h;
-  const FeedForwardParameters one = feed_forward(model);
-  const Int128 feed_forwards = model.experts / parallel.ep * (one.split / tp + one.replicated);
-  if (model.experts == 1) {
-    result.others += feed_forwards;
-  } else {
-    result.experts = feed_forwards;
-    result.others += h * model.experts;  // the router
+  const Int128 words = Int128{model.vocab} * model.hidden / parallel.tp;
+  const Int128 positions = Int128{model.seq} * model.hidden;
+  switch (part) {
+    case ModelPart::embedding:
+      return {.others = words + (model.positions == Positions::learned ? positions : 0)};
+    case ModelPart::layer:
+      return layer_parameters(model, parallel);
+    case ModelPart::head:
+      return {.others = words + norm(model)};
+    case ModelPart::tied_head:
+      break;
   }
-  return result;
+  return {.others = norm(model)};
 }
 
 Flops attention_core(const Transformer& model) {
@@ -61,8 +86,8 @@ Flops attention_core(const Transformer& model) {
 /// Operations of a layer's linears in one direction.
 Flops linears(const Transformer& model) {
   const Int128 h = model.hidden;
-  const Int128 router = model.experts == 1 ? Int128{0} : 2 * h * model.experts;
-  const Int128 feed_forwards = 4 * h * model.ffn * model.top_k;
+  const Int128 router = model.has_mixture() ? 2 * h * model.experts : Int128{0};
+  const Int128 feed_forwards = 2 * model.ffn_matrices() * h * model.ffn * model.top_k;
   return Flops(model.tokens() *
                (2 * h * (2 * h + 2 * Int128{model.kv_hidden()}) + feed_forwards + router));
 }
@@ -77,42 +102,56 @@ PassFlops layer_flops(const Transformer& model) {
   return flops;
 }
 
-/// Activations by whether tensor parallelism splits them. Sequence parallelism splits the others.
+/// Activations by what splits them over the tensor parallel ranks.
 struct SharedBytes {
-  Int128 split;
-  Int128 others;
+  Int128 split;      // tensor parallelism
+  Int128 others;     // sequence parallelism only
+  Int128 whole = 0;  // nothing
 
   Bytes on_rank(const ModelParallel& parallel) const {
-    return Bytes(split / parallel.tp + (parallel.sp ? others / parallel.tp : others));
+    return Bytes(split / parallel.tp + (parallel.sp ? others / parallel.tp : others) + whole);
   }
 };
+
+/// The width of queries, keys, values and what the projection reads.
+Int128 attention_width(const Transformer& model) {
+  return 2 * (Int128{model.hidden} + model.kv_hidden());
+}
+
+/// What a token's feed-forward parts keep between their linears, and with it the width of the
+/// gradients there: in front of the activation function and behind it.
+Int128 feed_forward_width(const Transformer& model) {
+  return model.ffn_matrices() * model.ffn * model.top_k;
+}
 
 SharedBytes layer_activation(const Transformer& model, LayerRecompute recompute) {
   const Int128 tokens = model.tokens();
   const Int128 h = model.hidden;
   const Int128 d = size(model.dtype).count;
   if (recompute == LayerRecompute::full) return {.split = 0, .others = d * tokens * h};
-  const Int128 chosen = model.top_k;
-  // Queries, keys, values, what the projection reads; around the activation function.
-  Int128 split = d * tokens * (2 * h + 2 * Int128{model.kv_hidden()} + 2 * chosen * model.ffn);
+  Int128 split = d * tokens * (attention_width(model) + feed_forward_width(model));
   // Softmax, its dropout's mask and its result.
   if (recompute == LayerRecompute::none) {
     split += tokens * model.seq * model.heads * (2 * d + 1);
   }
   // Two norms' inputs and results, two dropouts' masks of a byte.
-  Int128 others = d * tokens * h * (3 + chosen) + 2 * tokens * h;
-  // The router's gradient needs what each expert said.
-  if (model.experts > 1) others += d * tokens * h * chosen;
-  return {.split = split, .others = others};
+  const Int128 others = d * tokens * h * 4 + 2 * tokens * h;
+  if (!model.has_mixture()) return {.split = split, .others = others};
+  // What each expert said, for the router's gradient; and what it read, gathered over tp.
+  const Int128 of_experts = d * tokens * h * model.top_k;
+  return {.split = split, .others = others + of_experts, .whole = of_experts};
 }
 
 /// What the linears read, and the gradients of what they wrote.
 SharedBytes layer_kept_for_weight(const Transformer& model) {
-  const Int128 h = model.hidden;
-  const Int128 chosen = model.top_k;
   const Int128 unit = size(model.dtype).count * model.tokens();
-  return {.split = unit * (2 * h + 2 * Int128{model.kv_hidden()} + 2 * chosen * model.ffn),
-          .others = unit * h * (2 + 2 * chosen)};
+  const Int128 split = unit * (attention_width(model) + feed_forward_width(model));
+  const Int128 hidden = unit * model.hidden;
+  if (!model.has_mixture()) return {.split = split, .others = hidden * 4};
+  // Of attention and of the router; what the experts read, gathered over tp; the gradient of what
+  // they said as it was received.
+  const Int128 of_experts = hidden * model.top_k;
+  return {.split = split, .others = hidden * 3 + of_experts, .whole = of_experts};
 }
 
 /// Logits of the loss are fp32.
@@ -125,21 +164,12 @@ Bytes kept_for_weight(const Transformer& model, const ModelParallel& parallel, M
     case ModelPart::layer:
       return layer_kept_for_weight(model).on_rank(parallel);
     case ModelPart::head:
+    case ModelPart::tied_head:
       break;
   }
   return SharedBytes{.split = logits_bytes(model),
                      .others = size(model.dtype).count * model.tokens() * model.hidden}
       .on_rank(parallel);
-}
-
-/// `steps` messages one after another that carry `bytes` in all.
-Ticks steps_time(std::int64_t steps, Bytes bytes, const Connection& connection) {
-  return connection.latency * steps + transfer_time(bytes, connection.bandwidth);
-}
-
-/// The bytes that a rank sends in `rounds` times round a ring, up to a whole byte.
-Bytes on_wire(Bytes bytes, std::int64_t ranks, std::int64_t rounds) {
-  return Bytes((bytes.count * rounds * (ranks - 1) + ranks - 1) / ranks);
 }
 
 /// Collectives of one microbatch in a part's forward and in its backward.
@@ -156,24 +186,36 @@ class TensorParallel {
 
   Collectives of(ModelPart part) const {
     const Bytes hidden = message(model_, {});
-    const Ticks whole = all_reduce_time(hidden, parallel_.tp, connection_);
-    const Ticks half = half_all_reduce_time(hidden, parallel_.tp, connection_);
+    const Ticks whole = collective_time(Collective::all_reduce, hidden, parallel_.tp, connection_);
+    const Ticks half = collective_time(Collective::all_gather, hidden, parallel_.tp, connection_);
     switch (part) {
-      case ModelPart::layer:  // 2205.05198, figure 5: after attention and after feed-forward
-        return {.forward = whole * 2, .backward = whole * 2};
+      case ModelPart::layer: {  // 2205.05198, figure 5: after attention and after feed-forward
+        const Ticks both = model_.has_mixture() ? whole + experts(hidden) : whole * 2;
+        return {.forward = both, .backward = both};
+      }
       case ModelPart::embedding:
         return parallel_.sp ? Collectives{.forward = half, .backward = half}
                             : Collectives{.forward = whole, .backward = {}};
       case ModelPart::head:
+      case ModelPart::tied_head:
         break;
     }
     // Of each token the maximum, the sum and the logit of the target (1909.08053, section 3).
-    const Ticks loss = all_reduce_time(Bytes(4 * model_.tokens()), parallel_.tp, connection_) * 3;
+    const Ticks loss = collective_time(Collective::all_reduce, Bytes(4 * model_.tokens()),
+                                       parallel_.tp, connection_) *
+                       3;
     return parallel_.sp ? Collectives{.forward = half + loss, .backward = half}
                         : Collectives{.forward = loss, .backward = whole};
   }
 
  private:
+  /// What all ranks received for their experts is gathered, and their sums are scattered again.
+  Ticks experts(Bytes hidden) const {
+    const Bytes gathered = hidden * model_.top_k;
+    return collective_time(Collective::all_gather, gathered, parallel_.tp, connection_) +
+           collective_time(Collective::reduce_scatter, gathered, parallel_.tp, connection_);
+  }
+
   const Transformer& model_;
   const ModelParallel& parallel_;
   const Connection& connection_;
@@ -185,7 +227,7 @@ Ticks expert_exchange(const Transformer& model, const ModelParallel& parallel,
   if (parallel.ep == 1) return {};
   const Bytes sent = message(model, parallel) * model.top_k;
   const Connection& connection = hardware.around(std::int64_t{parallel.tp} * parallel.ep);
-  return all_to_all_time(sent, parallel.ep, connection) * 2;
+  return collective_time(Collective::all_to_all, sent, parallel.ep, connection) * 2;
 }
 
 /// The time of a pass by the roofline.
@@ -209,25 +251,6 @@ class Roofline {
 
 }  // namespace
 
-std::string_view name(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::fp32:
-      return "fp32";
-    case Dtype::bf16:
-      return "bf16";
-    case Dtype::fp16:
-      return "fp16";
-    case Dtype::fp8:
-      return "fp8";
-  }
-  return "";
-}
-
-Bytes size(Dtype dtype) {
-  if (dtype == Dtype::fp32) return Bytes(4);
-  return dtype == Dtype::fp8 ? Bytes(1) : Bytes(2);
-}
-
 std::string_view name(LayerRecompute recompute) {
   switch (recompute) {
     case LayerRecompute::none:
@@ -240,6 +263,18 @@ std::string_view name(LayerRecompute recompute) {
   return "";
 }
 
+std::string_view name(Activation activation) {
+  return activation == Activation::gelu ? "gelu" : "swiglu";
+}
+
+std::string_view name(Normalization normalization) {
+  return normalization == Normalization::layernorm ? "layernorm" : "rmsnorm";
+}
+
+std::string_view name(Positions positions) {
+  return positions == Positions::learned ? "learned" : "rotary";
+}
+
 PassFlops pass_flops(const Transformer& model, ModelPart part) {
   if (part == ModelPart::embedding) return {};  // a row is looked up
   if (part == ModelPart::layer) return layer_flops(model);
@@ -248,8 +283,8 @@ PassFlops pass_flops(const Transformer& model, ModelPart part) {
 }
 
 Int128 parameters(const Transformer& model, ModelPart part) {
-  if (part == ModelPart::head) return 0;
-  return rank_parameters(model, {}, part).sum();
+  const bool is_tied = part == ModelPart::head && model.embeddings == Embeddings::tied;
+  return rank_parameters(model, {}, is_tied ? ModelPart::tied_head : part).sum();
 }
 
 Bytes activation(const Transformer& model, const ModelParallel& parallel, ModelPart part,
@@ -261,6 +296,7 @@ Bytes activation(const Transformer& model, const ModelParallel& parallel, ModelP
     case ModelPart::layer:
       return layer_activation(model, recompute).on_rank(parallel);
     case ModelPart::head:
+    case ModelPart::tied_head:
       break;
   }
   // What the norm and the linear read.
@@ -317,22 +353,10 @@ Ticks gradient_sync(const Transformer& model, const ModelParallel& parallel,
                     const Hardware& hardware, ModelPart part) {
   const RankParameters held = rank_parameters(model, parallel, part);
   const Connection& connection = hardware.around(std::int64_t{parallel.tp} * parallel.dp);
-  return all_reduce_time(Bytes(held.others * kGradient), parallel.dp, connection) +
-         all_reduce_time(Bytes(held.experts * kGradient), parallel.dp / parallel.ep, connection);
-}
-
-Ticks all_reduce_time(Bytes bytes, std::int64_t ranks, const Connection& connection) {
-  if (ranks == 1 || bytes == Bytes{}) return {};
-  return steps_time(2 * (ranks - 1), on_wire(bytes, ranks, 2), connection);
-}
-
-Ticks half_all_reduce_time(Bytes bytes, std::int64_t ranks, const Connection& connection) {
-  if (ranks == 1 || bytes == Bytes{}) return {};
-  return steps_time(ranks - 1, on_wire(bytes, ranks, 1), connection);
-}
-
-Ticks all_to_all_time(Bytes bytes, std::int64_t ranks, const Connection& connection) {
-  return half_all_reduce_time(bytes, ranks, connection);
+  return collective_time(Collective::all_reduce, Bytes(held.others * kGradient), parallel.dp,
+                         connection) +
+         collective_time(Collective::all_reduce, Bytes(held.experts * kGradient),
+                         parallel.dp / parallel.ep, connection);
 }
 
 }  // namespace pipesim

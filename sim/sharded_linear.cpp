@@ -92,8 +92,8 @@ TensorEnd output_of(const ShardedLinear& linear) {
 
 TensorEnd between_blocks(const TensorPlacement& placement) { return {"", placement, placement}; }
 
-LayerBlockBuilder::LayerBlockBuilder(std::string name, ElementType type, std::int64_t ranks)
-    : block_{.name = std::move(name)}, type_(type), ranks_(ranks) {}
+LayerBlockBuilder::LayerBlockBuilder(std::string name, Dtype dtype, std::int64_t ranks)
+    : block_{.name = std::move(name)}, dtype_(dtype), ranks_(ranks) {}
 
 void LayerBlockBuilder::add(LayerCommunication communication) {
   if (communication.ranks > 1) block_.communications.push_back(std::move(communication));
@@ -136,7 +136,7 @@ void LayerBlockBuilder::add_backward(const TensorWay& way) {
   // arXiv 2205.05198, section 4.2.2: a rank keeps its slice only and gathers a second time.
   LayerCommunication again =
       layer_communication(way.to.operation, PassDirection::backward, Collective::all_gather,
-                          way.taken, elements_of(way.dimensions), type_, ranks_);
+                          way.taken, elements_of(way.dimensions), dtype_, ranks_);
   again.reason = fmt::format("for the gradient of the weight: only a slice of {} was kept",
                              way.from.placement.dimension);
   add(std::move(again));
@@ -169,7 +169,7 @@ void LayerBlockBuilder::add_way(const TensorWay& given, PassDirection direction)
   LayerCommunication added =
       layer_communication(by_computing ? way.computed_by : way.taken_by, direction, collective,
                           is_reduction ? way.computed : way.taken,
-                          elements_of(given.dimensions) / parts, type_, ranks_);
+                          elements_of(given.dimensions) / parts, dtype_, ranks_);
   added.reason = reason(way);
   add(std::move(added));
 }

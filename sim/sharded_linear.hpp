@@ -55,7 +55,7 @@ struct TensorWay {
 /// Collects the tensors and the communication of a block.
 class LayerBlockBuilder {
  public:
-  LayerBlockBuilder(std::string name, ElementType type, std::int64_t ranks);
+  LayerBlockBuilder(std::string name, Dtype dtype, std::int64_t ranks);
 
   void add(Tensor tensor) { block_.tensors.push_back(std::move(tensor)); }
   void add(LayerCommunication communication);
@@ -84,7 +84,7 @@ class LayerBlockBuilder {
   void add_way(const TensorWay& way, PassDirection direction);
 
   LayerBlock block_;
-  ElementType type_;
+  Dtype dtype_;
   std::int64_t ranks_;
   std::vector<Operation> operations_{};
 };

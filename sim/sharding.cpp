@@ -1,7 +1,5 @@
 #include "sim/sharding.hpp"
 
-#include <algorithm>
-#include <array>
 #include <utility>
 
 #include "sim/error.hpp"
@@ -12,29 +10,12 @@ namespace {
 
 using Kind = TensorPlacement::Kind;
 
-Int128 magnitude(Int128 value) { return value < 0 ? -value : value; }
-
-Int128 greatest_common_divisor(Int128 left, Int128 right) {
-  while (right != 0) left = std::exchange(right, left % right);
-  return magnitude(left);
-}
-
-Ratio reduced(Int128 numerator, Int128 denominator) {
-  const Int128 divisor = greatest_common_divisor(numerator, denominator);
-  return {numerator / divisor, denominator / divisor};
+std::int64_t parts_of(const Dimension& dimension, const TensorPlacement& placement) {
+  const bool is_cut = placement.kind == Kind::split && placement.dimension == dimension.name;
+  return is_cut ? placement.parts : 1;
 }
 
 }  // namespace
-
-std::string_view name(ElementType type) {
-  constexpr std::array<std::string_view, 3> kNames = {"fp32", "bf16", "fp8"};
-  return kNames[static_cast<std::size_t>(type)];
-}
-
-std::int64_t element_bytes(ElementType type) {
-  constexpr std::array<std::int64_t, 3> kBytes = {4, 2, 1};
-  return kBytes[static_cast<std::size_t>(type)];
-}
 
 TensorPlacement whole() { return {}; }
 
@@ -59,9 +40,8 @@ TensorPlacement conjugate(const TensorPlacement& placement) {
 std::vector<std::int64_t> shape_on_rank(const Tensor& tensor) {
   std::vector<std::int64_t> shape;
   for (const Dimension& dimension : tensor.dimensions) {
-    const bool is_cut =
-        tensor.placement.kind == Kind::split && tensor.placement.dimension == dimension.name;
-    const std::int64_t parts = is_cut ? tensor.placement.parts : 1;
+    const std::int64_t parts =
+        parts_of(dimension, tensor.placement) * parts_of(dimension, tensor.over_tp);
     PIPESIM_CHECK(dimension.size % parts == 0);
     shape.push_back(dimension.size / parts);
   }
@@ -80,14 +60,8 @@ Int128 elements_on_rank(const Tensor& tensor) {
   return product;
 }
 
-Int128 bytes_on_rank(const Tensor& tensor, ElementType type) {
-  return elements_on_rank(tensor) * tensor.element_bytes.value_or(element_bytes(type));
-}
-
-std::string_view name(Collective collective) {
-  constexpr std::array<std::string_view, 5> kNames = {"none", "all-reduce", "all-gather",
-                                                      "reduce-scatter", "all-to-all"};
-  return kNames[static_cast<std::size_t>(collective)];
+Bytes bytes_on_rank(const Tensor& tensor, Dtype dtype) {
+  return tensor.element_size.value_or(size(dtype)) * elements_on_rank(tensor);
 }
 
 Collective collective_between(const TensorPlacement& from, const TensorPlacement& to) {
@@ -99,20 +73,14 @@ Collective collective_between(const TensorPlacement& from, const TensorPlacement
   return to.kind == Kind::whole ? Collective::all_gather : Collective::all_to_all;
 }
 
-Ratio ring_factor(Collective collective, std::int64_t ranks) {
-  if (collective == Collective::none) return {0, 1};
-  const int rounds = collective == Collective::all_reduce ? 2 : 1;
-  return reduced(Int128{rounds} * (ranks - 1), ranks);
-}
-
 std::string_view name(PassDirection direction) {
   return direction == PassDirection::forward ? "forward" : "backward";
 }
 
 LayerCommunication layer_communication(std::string operation, PassDirection direction,
                                        Collective collective, std::string tensor, Int128 elements,
-                                       ElementType type, std::int64_t ranks) {
-  const Int128 bytes = elements * element_bytes(type);
+                                       Dtype dtype, std::int64_t ranks) {
+  const Bytes bytes = size(dtype) * elements;
   return {.operation = std::move(operation),
           .direction = direction,
           .collective = collective,
@@ -120,7 +88,7 @@ LayerCommunication layer_communication(std::string operation, PassDirection dire
           .ranks = ranks,
           .elements = elements,
           .bytes = bytes,
-          .wire_bytes = product({bytes, 1}, ring_factor(collective, ranks))};
+          .wire_bytes = product({bytes.count, 1}, ring_factor(collective, ranks))};
 }
 
 Ratio wire_bytes(const LayerBlock& block, PassDirection direction) {
@@ -129,15 +97,6 @@ Ratio wire_bytes(const LayerBlock& block, PassDirection direction) {
     if (given.direction == direction && !given.once_per_step) total = sum(total, given.wire_bytes);
   }
   return total;
-}
-
-Ratio sum(const Ratio& left, const Ratio& right) {
-  return reduced(left.numerator * right.denominator + right.numerator * left.denominator,
-                 left.denominator * right.denominator);
-}
-
-Ratio product(const Ratio& left, const Ratio& right) {
-  return reduced(left.numerator * right.numerator, left.denominator * right.denominator);
 }
 
 }  // namespace pipesim

@@ -7,17 +7,12 @@
 #include <string_view>
 #include <vector>
 
+#include "sim/collective.hpp"
+#include "sim/dtype.hpp"
 #include "sim/types.hpp"
 #include "sim/units.hpp"
 
 namespace pipesim {
-
-enum class ElementType : std::uint8_t { fp32, bf16, fp8 };
-
-/// "fp32", "bf16" or "fp8".
-std::string_view name(ElementType type);
-/// Bytes of one element: 4, 2 or 1.
-std::int64_t element_bytes(ElementType type);
 
 /// A named dimension of a tensor, such as S, the positions of a sequence.
 struct Dimension {
@@ -57,31 +52,23 @@ struct Tensor {
   std::string role{};  ///< "input of Linear1"
   std::vector<Dimension> dimensions{};
   TensorPlacement placement{};
-  /// If it is not of the layer's type: 8 for indices of words, 4 for a loss in fp32.
-  std::optional<std::int64_t> element_bytes{};
+  /// If it is not that of the layer's dtype: 8 for indices of words, 4 for a loss in fp32.
+  std::optional<Bytes> element_size{};
+  /// Where `placement` is over the expert-parallel ranks: how each part lies over the
+  /// tensor-parallel ones.
+  TensorPlacement over_tp{};
 };
 
-/// Requires that the parts of a split divide its dimension.
+/// Requires that the parts of a split divide its dimension, those of both splits if there are two.
 std::vector<std::int64_t> shape_on_rank(const Tensor& tensor);
 Int128 elements(const Tensor& tensor);
 Int128 elements_on_rank(const Tensor& tensor);
-Int128 bytes_on_rank(const Tensor& tensor, ElementType type);
-
-enum class Collective : std::uint8_t { none, all_reduce, all_gather, reduce_scatter, all_to_all };
-
-/// "none", "all-reduce", "all-gather", "reduce-scatter" or "all-to-all".
-std::string_view name(Collective collective);
+Bytes bytes_on_rank(const Tensor& tensor, Dtype dtype);
 
 /// What brings a tensor from one placement to another over the same ranks. What is whole needs
 /// none to be split: each rank takes its part. Nothing brings a tensor to a partial sum; then and
 /// from one split to a different number of parts it is undefined.
 Collective collective_between(const TensorPlacement& from, const TensorPlacement& to);
-
-/// What each rank sends, as a multiple of its buffer: 2(P-1)/P for a ring all-reduce, (P-1)/P for a
-/// ring all-gather and reduce-scatter and for an all-to-all that sends each part straight to its
-/// rank. Less is impossible (Patarasuk and Yuan 2009, "Bandwidth optimal all-reduce algorithms for
-/// clusters of workstations").
-Ratio ring_factor(Collective collective, std::int64_t ranks);
 
 enum class PassDirection : std::uint8_t { forward, backward };
 
@@ -96,7 +83,7 @@ struct LayerCommunication {
   std::string tensor{};    ///< "" if there is none
   std::int64_t ranks = 1;  ///< of the group
   Int128 elements = 0;     ///< of a rank's buffer: the larger of what goes in and what comes out
-  Int128 bytes = 0;        ///< of that buffer
+  Bytes bytes{};           ///< of that buffer
   Ratio wire_bytes{0, 1};  ///< that each rank sends: bytes * ring_factor
   bool once_per_step = false;  ///< and not for every microbatch
   std::string reason{};
@@ -105,7 +92,7 @@ struct LayerCommunication {
 /// The collective on a tensor of so many elements, as `elements` of LayerCommunication counts.
 LayerCommunication layer_communication(std::string operation, PassDirection direction,
                                        Collective collective, std::string tensor, Int128 elements,
-                                       ElementType type, std::int64_t ranks);
+                                       Dtype dtype, std::int64_t ranks);
 
 /// A part of a layer: its tensors in the order of forward and backward, and what is communicated.
 struct LayerBlock {
@@ -116,9 +103,5 @@ struct LayerBlock {
 
 /// What a rank sends in one direction for one microbatch.
 Ratio wire_bytes(const LayerBlock& block, PassDirection direction);
-
-/// Both exact; requires that no product leaves 128 bits.
-Ratio sum(const Ratio& left, const Ratio& right);
-Ratio product(const Ratio& left, const Ratio& right);
 
 }  // namespace pipesim

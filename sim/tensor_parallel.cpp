@@ -15,7 +15,7 @@ std::string name(const Pairing& pairing) {
 
 LayerBlock ffn_block(const LayerSizes& sizes, const Pairing& pairing) {
   const LayerDimensions of(sizes);
-  LayerBlockBuilder builder("FFN " + name(pairing), sizes.type, sizes.tp);
+  LayerBlockBuilder builder("FFN " + name(pairing), sizes.dtype, sizes.tp);
   const ShardedLinear first{"Linear1", "W1", pairing.first, of.hidden, of.ffn, sizes.tp};
   const ShardedLinear second{"Linear2", "W2", pairing.second, of.ffn, of.hidden, sizes.tp};
   const TensorEnd outside = between_blocks(of.between_blocks());

@@ -39,7 +39,7 @@ struct LayerSizes {
   std::int64_t seq = 1;     ///< S: positions of a sequence
   std::int64_t hidden = 1;  ///< d
   std::int64_t tp = 1;      ///< tensor-parallel ranks
-  ElementType type = ElementType::fp32;
+  Dtype dtype = Dtype::fp32;
   std::optional<std::int64_t> ffn{};       ///< f, inside the FFN; 4d if none
   std::optional<std::int64_t> heads{};     ///< a; with them there is an attention block
   std::optional<std::int64_t> kv_heads{};  ///< of keys and values; as many as heads if none
@@ -76,9 +76,11 @@ LayerBlock embedding_block(const LayerSizes& sizes);
 /// 1909.08053, section 3). Requires vocab.
 LayerBlock loss_block(const LayerSizes& sizes);
 
-/// Whole experts spread over the expert-parallel ranks, each with a microbatch of its own; every
-/// token goes to top_k of them and comes back (arXiv 2006.16668, section 3). Routing is balanced:
-/// every rank sends as much to every rank. Requires experts.
+/// Experts spread over the expert-parallel groups, each with a microbatch of its own; every token
+/// goes to top_k of them and comes back (arXiv 2006.16668, section 3). Tensor-parallel ranks share
+/// each expert, W1 by columns and W2 by rows, and gather what they received (Megatron-Core,
+/// token_dispatcher.py: all-to-all over ep, all-gather over tp, reduce-scatter, all-to-all).
+/// Routing is balanced: every rank sends as much to every rank. Requires experts.
 LayerBlock mixture_block(const LayerSizes& sizes);
 
 /// All blocks that the sizes ask for, in the order of the forward; an FFN for each pairing unless

@@ -8,15 +8,6 @@ namespace {
 
 constexpr Int128 kTicksPerSecond = 1'000'000'000'000;
 
-Int128 greatest_common_divisor(Int128 a, Int128 b) {
-  while (b != 0) {
-    const Int128 rest = a % b;
-    a = b;
-    b = rest;
-  }
-  return a;
-}
-
 /// A product without the lowest bits that do not fit.
 struct ShortProduct {
   Int128 value = 1;

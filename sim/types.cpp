@@ -9,11 +9,7 @@
 
 namespace pipesim {
 
-void throw_time_overflow() {
-  throw Error(Fault{.pointer = "/m",
-                    .what = "T_total does not fit in 64 bits of picoseconds",
-                    .allowed = "at most 9223372036854775807 ps, some 106.75 days"});
-}
+void throw_time_overflow() { throw TimeOverflow(); }
 
 namespace {
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <utility>
 
 #include "sim/error.hpp"
 
@@ -179,6 +180,25 @@ std::strong_ordering operator<=>(const Ratio& left, const Ratio& right) {
     a = {b.denominator, in_b.remainder};
     b = reciprocal_of_a;
   }
+}
+
+Int128 greatest_common_divisor(Int128 a, Int128 b) {
+  while (b != 0) a = std::exchange(b, a % b);
+  return a < 0 ? -a : a;
+}
+
+Ratio reduced(Int128 numerator, Int128 denominator) {
+  const Int128 divisor = greatest_common_divisor(numerator, denominator);
+  return {numerator / divisor, denominator / divisor};
+}
+
+Ratio sum(const Ratio& left, const Ratio& right) {
+  return reduced(left.numerator * right.denominator + right.numerator * left.denominator,
+                 left.denominator * right.denominator);
+}
+
+Ratio product(const Ratio& left, const Ratio& right) {
+  return reduced(left.numerator * right.numerator, left.denominator * right.denominator);
 }
 
 std::string format_ratio(const Ratio& ratio, int digits) {

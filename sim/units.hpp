@@ -56,6 +56,14 @@ struct Ratio {
   }
 };
 
+Int128 greatest_common_divisor(Int128 a, Int128 b);
+
+/// In lowest terms. Requires a positive denominator.
+Ratio reduced(Int128 numerator, Int128 denominator);
+/// In lowest terms; require that no product leaves 128 bits.
+Ratio sum(const Ratio& left, const Ratio& right);
+Ratio product(const Ratio& left, const Ratio& right);
+
 /// The ratio rounded half to even to `digits` significant digits, trailing zeros dropped; the
 /// text that printf's %.12g gives for the exact value. Requires |numerator| and denominator
 /// below 2^120.

@@ -12,7 +12,7 @@ LayerCommunication over_vocabulary(std::string tensor, std::string reason,
                                    const LayerSizes& sizes) {
   LayerCommunication added = layer_communication(
       "CrossEntropy", PassDirection::forward, Collective::all_reduce, std::move(tensor),
-      Int128{sizes.batch} * sizes.seq, ElementType::fp32, sizes.tp);
+      Int128{sizes.batch} * sizes.seq, Dtype::fp32, sizes.tp);
   added.reason = std::move(reason);
   return added;
 }
@@ -22,7 +22,7 @@ LayerCommunication over_vocabulary(std::string tensor, std::string reason,
 LayerBlock embedding_block(const LayerSizes& sizes) {
   PIPESIM_CHECK(sizes.vocab.has_value());
   const LayerDimensions of(sizes);
-  LayerBlockBuilder builder("embedding", sizes.type, sizes.tp);
+  LayerBlockBuilder builder("embedding", sizes.dtype, sizes.tp);
   // A look-up is a product with one-hot rows: each rank adds zeros for the words it lacks.
   const ShardedLinear table{"Embedding",       "E",       WeightSplit::row,
                             vocabulary(sizes), of.hidden, sizes.tp};
@@ -31,7 +31,7 @@ LayerBlock embedding_block(const LayerSizes& sizes) {
                       {of.batch, of.seq, of.hidden},
                       output_of(table),
                       between_blocks(of.between_blocks())};
-  builder.add({"tokens", "input of Embedding", {of.batch, of.seq}, whole(), 8});
+  builder.add({"tokens", "input of Embedding", {of.batch, of.seq}, whole(), Bytes(8)});
   builder.add_operation("Embedding", "", "dL/dX is whole; a rank adds up the rows of its words");
   builder.add({"E", "weight of Embedding", {table.in, table.out}, split("V", sizes.tp)});
   builder.add_forward(out);
@@ -43,7 +43,7 @@ LayerBlock embedding_block(const LayerSizes& sizes) {
 LayerBlock loss_block(const LayerSizes& sizes) {
   PIPESIM_CHECK(sizes.vocab.has_value());
   const LayerDimensions of(sizes);
-  LayerBlockBuilder builder("loss", sizes.type, sizes.tp);
+  LayerBlockBuilder builder("loss", sizes.dtype, sizes.tp);
   const ShardedLinear logits{"Logits",          "U",     WeightSplit::column, of.hidden,
                              vocabulary(sizes), sizes.tp};
   const std::vector<Dimension> by_word = {of.batch, of.seq, logits.out};
@@ -63,7 +63,7 @@ LayerBlock loss_block(const LayerSizes& sizes) {
   builder.add(over_vocabulary("logit of target", "one rank has it, the others add 0", sizes));
   builder.add(
       over_vocabulary("sum of exp", "sum over V, a rank has its slice of the terms", sizes));
-  builder.add({"loss", "output of CrossEntropy, in fp32", {of.batch, of.seq}, whole(), 4});
+  builder.add({"loss", "output of CrossEntropy, in fp32", {of.batch, of.seq}, whole(), Bytes(4)});
   builder.add({"dL/dlogits", "gradient of output of Logits", by_word, split("V", sizes.tp)});
   builder.add_weight_gradient(logits);
   builder.add_backward(in);

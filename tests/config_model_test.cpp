@@ -89,7 +89,9 @@ TEST_SUITE("unit") {
     const ModelConfig all = model_with(
         {R"(model={"layers": "balance", "layer_count": 9, "hidden": 64, "heads": 8, "kv_heads": 4,
              "ffn": 100, "vocab": 128, "seq": 32, "microbatch": 3, "experts": 4,
-             "top_k": 2, "dtype": "fp8", "recompute": "selective"})",
+             "top_k": 2, "activation": "swiglu", "normalization": "rmsnorm",
+             "positions": "rotary", "bias": false, "tied_embeddings": false, "dtype": "fp8",
+             "recompute": "selective"})",
          R"(parallel={"tp": 4, "sp": true, "ep": 2, "dp": 6, "tp_overlap": 0.25})",
          R"(hardware={"peak_flops": "1.5PFLOP/s", "achievable": 1, "memory_bandwidth": "1TB/s",
              "intra": {"latency": "1us", "bandwidth": "2GB/s"}, "inter": {"bandwidth": "8Gb/s"},
@@ -103,6 +105,11 @@ TEST_SUITE("unit") {
                                          .microbatch = 3,
                                          .experts = 4,
                                          .top_k = 2,
+                                         .activation = Activation::swiglu,
+                                         .normalization = Normalization::rmsnorm,
+                                         .positions = Positions::rotary,
+                                         .bias = LinearBias::none,
+                                         .embeddings = Embeddings::untied,
                                          .dtype = Dtype::fp8,
                                          .recompute = LayerRecompute::selective});
     CHECK(all.layers.kind == LayersKind::balance);
@@ -124,12 +131,12 @@ TEST_SUITE("unit") {
       return model_with(assignments).hardware;
     };
     const Hardware h100 = hardware({"hardware.preset=h100_sxm"});
-    CHECK(h100.peak == FlopRate{989'500'000'000'000});            // 1,979 teraFLOP/s with sparsity
+    CHECK(h100.peak == FlopRate{989'400'000'000'000});            // 1,979 teraFLOP/s with sparsity
     CHECK(h100.memory == Bandwidth{26'800'000'000'000});          // 3.35 TB/s
     CHECK(h100.intra.bandwidth == Bandwidth{3'600'000'000'000});  // 900 GB/s both directions
     CHECK(h100.inter.bandwidth == Bandwidth{400'000'000'000});
     CHECK(hardware({"hardware.preset=h100_sxm", "model.dtype=fp8"}).peak ==
-          FlopRate{1'979'000'000'000'000});
+          FlopRate{1'978'900'000'000'000});
     CHECK(hardware({"model.dtype=fp32"}).peak == FlopRate{19'500'000'000'000});
     CHECK(hardware({"hardware.preset=b200"}).peak == FlopRate{2'250'000'000'000'000});
     CHECK(hardware({"hardware.preset=h200"}).memory == Bandwidth{38'400'000'000'000});
@@ -160,9 +167,26 @@ TEST_SUITE("unit") {
          "only with a list, a layout or \"balance\""},
         {"model.head=8",
          "model/head: unknown key; known keys: layers, layer_count, hidden, heads, kv_heads, ffn, "
-         "vocab, seq, microbatch, experts, top_k, dtype, recompute "
+         "vocab, seq, microbatch, experts, top_k, activation, normalization, positions, bias, "
+         "tied_embeddings, dtype, recompute "
          "(did you mean \"heads\"?)"},
         {"model.dtype=bf8", "model/dtype: \"bf8\" is unknown; fp32, bf16, fp16 or fp8"},
+        {"model.activation=geglu",
+         "model/activation: \"geglu\" is unknown; gelu or swiglu (did you mean \"gelu\"?)"},
+        {"model.normalization=rms",
+         "model/normalization: \"rms\" is unknown; layernorm or rmsnorm (did you mean "
+         "\"rmsnorm\"?)"},
+        {"hardware.preset=H100",
+         "hardware/preset: \"H100\" is unknown; a100_80gb, h100_sxm, h200 or "
+         "b200 (did you mean \"h100_sxm\"?)"},
+        {"model.layers=Et*10000000000L",
+         "model/layers: character 3: a count of 10000000000; an integer from 1 to 1048576"},
+        {"model.positions=rope", "model/positions: \"rope\" is unknown; learned or rotary"},
+        {"model.bias=0", "model/bias: 0 is a number; true or false"},
+        {"model.tied_embeddings=no", "model/tied_embeddings: \"no\" is a string; true or false"},
+        {"model.experts=4",
+         "model/experts: experts with tp = 2 without sp: every rank would send the same tokens; "
+         "parallel.sp true, so that each sends its own positions; or tp 1"},
         {"model.recompute=true", "model/recompute: true is a boolean; none, selective or full"},
         {"model.top_k=2", "model/top_k: 2 is too large; an integer from 1 to 1"},
         {"parallel.sp=1", "parallel/sp: 1 is a number; true or false"},
@@ -219,7 +243,7 @@ TEST_SUITE("unit") {
           "command line: --set model.seq: /model/seq: seq = 2047 is not divisible by tp = 2: "
           "2047 % 2 = 1; with sp, a part for each rank");
     CHECK(faults({"model.seq=2047"}) == "");
-    CHECK(faults({"model.experts=6", "parallel.ep=4", "parallel.dp=6"}) ==
+    CHECK(faults({"model.experts=6", "parallel.ep=4", "parallel.dp=6", "parallel.sp=true"}) ==
           "command line: --set model.experts: /model/experts: experts = 6 is not divisible by "
           "ep = 4: 6 % 4 = 2; as many experts on each rank\n"
           "command line: --set parallel.dp: /parallel/dp: dp = 6 is not divisible by ep = 4: "
@@ -367,8 +391,13 @@ TEST_SUITE("unit") {
     CHECK((stages[1].parameters == layer.weights.count * 2));
     CHECK((stages[3].resident == (layer.weights.count + layer.optimizer.count) * 2 +
                                      head.weights.count + head.optimizer.count));
-    // Where first and last stage are on one device, it has one embedding.
-    CHECK((problem_with({}, v_placement(4)).memory.stages[7].parameters == layer.weights.count));
+    // Where first and last stage are on one device, it has one embedding, and the last norm.
+    const auto last_parameters = [](const std::vector<std::string>& assignments) {
+      return problem_with(assignments, v_placement(4)).memory.stages[7].parameters;
+    };
+    CHECK((last_parameters({}) == layer.weights.count + 2 * 2 * 1024));
+    CHECK((last_parameters({"model.tied_embeddings=false"}) ==
+           layer.weights.count + head.weights.count));
     const Problem given = problem_with({"memory.parameters=5", "memory.activation=100"});
     CHECK(given.memory.stages[2].parameters == 5);
     CHECK(given.memory.stages[2].activation == 100);
@@ -420,7 +449,9 @@ TEST_SUITE("unit") {
              {"model.layers=\"Et*3|t*2|t*2|tL\""},
              {"model.layers=balance", "model.layer_count=9"},
              {"model.experts=4", "model.top_k=2", "parallel.dp=4", "parallel.ep=2",
-              "parallel.sp=true", "parallel.tp_overlap=0.123456789", "model.dtype=fp16"}}) {
+              "parallel.sp=true", "parallel.tp_overlap=0.123456789", "model.dtype=fp16"},
+             {"model.activation=swiglu", "model.normalization=rmsnorm", "model.positions=rotary",
+              "model.bias=false", "model.tied_embeddings=false"}}) {
       const RunConfig config = config_with(changes);
       const std::string resolved = resolved_json(config);
       CAPTURE(resolved);

@@ -77,7 +77,7 @@ TEST_SUITE("unit") {
     CHECK(fault_of("E*|t") ==
           "/model/layers: character 2: '*' without a count; an integer from 1 to 1048576");
     CHECK(fault_of("Et*0L") ==
-          "/model/layers: character 3: '*' without a count; an integer from 1 to 1048576");
+          "/model/layers: character 3: a count of 0; an integer from 1 to 1048576");
     CHECK(fault_of("E(t|t") == "/model/layers: character 2: '(' is not closed; a ) for each (");
     CHECK(fault_of("") ==
           "/model/layers: character 1: the layout does not begin with E; "

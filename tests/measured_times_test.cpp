@@ -241,11 +241,11 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("a written config is one line a key") {
-    CHECK(config_json(measured("0,F,8000\n0,F,12000\n0,B,3\n"), 1, 4, "gpipe", TimeUnit::ns) ==
+    CHECK(config_json(measured("0,F,8000\n0,F,12000\n0,B,3\n"), 1, 4, "\"gpipe\"", TimeUnit::ns) ==
           "{\n  \"p\": 1,\n  \"m\": 4,\n  \"t_f\": [10],\n  \"t_b\": [0.003],\n"
           "  \"time_unit\": \"ns\",\n  \"schedule\": \"gpipe\",\n"
           "  \"variation\": {\"jitter\": {\"kind\": \"lognormal\", \"cv\": 0.282843}}\n}\n");
-    CHECK(config_json(measured("0,F,8\n0,B,3\n"), 1, 4, "gpipe", TimeUnit::ps).find("variation") ==
-          std::string::npos);
+    CHECK(config_json(measured("0,F,8\n0,B,3\n"), 1, 4, "\"gpipe\"", TimeUnit::ps)
+              .find("variation") == std::string::npos);
   }
 }

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "sim/error.hpp"
-#include "tests/pictures.hpp"
+#include "tests/drawn_runs.hpp"
 
 using namespace pipesim;
 

@@ -288,9 +288,9 @@ inline Moved moved(const Ranks& ranks, Collective collective, std::size_t from, 
 }
 
 /// Whether every rank sent what the communication says.
-inline bool sent_as(const Moved& moved, const LayerCommunication& given, ElementType type) {
+inline bool sent_as(const Moved& moved, const LayerCommunication& given, Dtype dtype) {
   for (const std::size_t sent : moved.sent) {
-    const Ratio bytes{Int128{sent} * element_bytes(type), 1};
+    const Ratio bytes{(size(dtype) * Int128{sent}).count, 1};
     if (bytes != given.wire_bytes) return false;
   }
   return true;

@@ -183,7 +183,7 @@ class SplitFfn {
                  : 0;
     };
     const Moved result = moved(ranks, given->collective, cut(from), cut(to));
-    CHECK(sent_as(result, *given, sizes_.type));
+    CHECK(sent_as(result, *given, sizes_.dtype));
     return result.ranks;
   }
 
@@ -239,7 +239,7 @@ TEST_SUITE("unit") {
                     .seq = 2 * tp,
                     .hidden = tp * tp,
                     .tp = tp,
-                    .type = ElementType::bf16,
+                    .dtype = Dtype::bf16,
                     .ffn = 3 * tp * tp,
                     .sequence_parallel = sequence_parallel},
                    pairing)

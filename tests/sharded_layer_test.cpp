@@ -1,9 +1,10 @@
-// Attention, vocabulary and experts split over ranks, computed in small: placements, sums and every
+// Attention and vocabulary split over ranks, computed in small: placements, sums and every
 // element sent.
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "sim/tensor_parallel.hpp"
 #include "tests/sharded_arrays.hpp"
@@ -70,6 +71,36 @@ Array attention(const Array& x, const AttentionWeights& w, std::int64_t head_siz
   return times(c, w.o);
 }
 
+/// What an all-reduce of a block sends, and what its two halves do under sequence parallelism: each
+/// rank gets its positions of the sum, and the gather brings them back.
+void check_sums(const LayerSizes& sizes, const Ranks& terms, const Array& whole,
+                const std::string& operation, PassDirection direction, const std::string& name) {
+  const auto block = [&](bool sequence_parallel) {
+    LayerSizes of = sizes;
+    of.sequence_parallel = sequence_parallel;
+    return sizes.heads ? attention_block(of) : loss_block(of);
+  };
+  const Moved reduced = moved(terms, Collective::all_reduce, 0, 0);
+  const LayerCommunication given = communication(block(false), operation, direction, name);
+  CHECK(given.collective == Collective::all_reduce);
+  CHECK(sent_as(reduced, given, sizes.dtype));
+  CHECK(close(reduced.ranks.back(), whole, 1e-6));
+
+  const Moved scattered = moved(terms, Collective::reduce_scatter, 0, 1);
+  const LayerCommunication half = communication(block(true), operation, direction, name);
+  CHECK(half.collective == Collective::reduce_scatter);
+  CHECK(sent_as(scattered, half, sizes.dtype));
+  const Moved gathered = moved(scattered.ranks, Collective::all_gather, 1, 0);
+  CHECK(close(gathered.ranks.back(), whole, 1e-6));
+  CHECK(scattered.ranks.back().shape[1] * static_cast<std::int64_t>(terms.size()) ==
+        whole.shape[1]);
+  // X forward, and again in the backward; or the gradient of the output.
+  for (const LayerCommunication& other : block(true).communications) {
+    if (other.collective != Collective::all_gather) continue;
+    CHECK(sent_as(gathered, other, sizes.dtype));
+  }
+}
+
 void check_attention(const LayerSizes& sizes) {
   std::mt19937 random(5);
   const LayerBlock block = attention_block(sizes);
@@ -89,54 +120,57 @@ void check_attention(const LayerSizes& sizes) {
          placed(w.v, tensor(block, "Wv"), ranks)[r], placed(w.o, tensor(block, "Wo"), ranks)[r]});
     CHECK(own[r].k.shape == shape_on_rank(tensor(block, "Wk")));
   }
-  Ranks o;
-  Ranks dx;
-  Ranks dk;
-  const auto gradient_of_keys = [&](const AttentionWeights& of) {
-    return numeric_gradient(of.k, [&](const Array& k) {
-      return dot(attention(x, {of.q, k, of.v, of.o}, h), g);
+  const auto output = [&](const AttentionWeights& of) { return attention(x, of, h); };
+  const auto gradient = [&](const AttentionWeights& of, Array AttentionWeights::*which) {
+    return numeric_gradient(of.*which, [&](const Array& at) {
+      AttentionWeights changed = of;
+      changed.*which = at;
+      return dot(output(changed), g);
     });
   };
+  Ranks o;
+  Ranks dx;
   for (std::size_t r = 0; r < ranks; ++r) {
-    o.push_back(attention(x, own[r], h));
+    o.push_back(output(own[r]));
     dx.push_back(
         numeric_gradient(x, [&](const Array& at) { return dot(attention(at, own[r], h), g); }));
-    dk.push_back(gradient_of_keys(own[r]));
   }
-  CHECK(close(sum(o), attention(x, w, h)));
-  CHECK_FALSE(close(o[0], attention(x, w, h), 1e-3));
+  CHECK(close(sum(o), output(w)));
+  CHECK_FALSE(close(o[0], output(w), 1e-3));
   const Array whole_dx =
       numeric_gradient(x, [&](const Array& at) { return dot(attention(at, w, h), g); });
   CHECK(close(sum(dx), whole_dx, 1e-6));
+  check_sums(sizes, o, output(w), "Linear", PassDirection::forward, "O");
+  check_sums(sizes, dx, whole_dx, "QKV", PassDirection::backward, "dL/dX");
 
-  const Moved forward = moved(o, Collective::all_reduce, 0, 0);
-  CHECK(sent_as(forward, communication(block, "Linear", PassDirection::forward, "O"), sizes.type));
-  const Moved backward = moved(dx, Collective::all_reduce, 0, 0);
-  CHECK(
-      sent_as(backward, communication(block, "QKV", PassDirection::backward, "dL/dX"), sizes.type));
-
-  // Ranks that share a key head have the terms of their queries.
-  const Array whole_dk = gradient_of_keys(w);
-  const auto copies = static_cast<std::size_t>(tensor(block, "Wk").placement.copies);
-  for (std::size_t group = 0; group < ranks / copies; ++group) {
-    const auto begin = dk.begin() + static_cast<std::ptrdiff_t>(group * copies);
-    const Ranks sharing(begin, begin + static_cast<std::ptrdiff_t>(copies));
-    const Array expected = placed(whole_dk, tensor(block, "Wk"), ranks)[group * copies];
-    CHECK(close(sum(sharing), expected, 1e-6));
-    if (copies == 1) continue;
-    CHECK_FALSE(close(sharing[0], expected, 1e-3));
-    const Moved keys_and_values =
-        moved(Ranks(copies, joined({dk[0], dk[0]}, 0)), Collective::all_reduce, 0, 0);
-    CHECK(sent_as(keys_and_values,
-                  communication(block, "QKV", PassDirection::backward, "dL/dWk,dL/dWv"),
-                  sizes.type));
+  // Queries and the projection are a rank's own: its gradient is its slice of the whole one.
+  for (const auto& [which, name] :
+       {std::pair{&AttentionWeights::q, "dL/dWq"}, std::pair{&AttentionWeights::o, "dL/dWo"}}) {
+    const Ranks expected = placed(gradient(w, which), tensor(block, name), ranks);
+    for (std::size_t r = 0; r < ranks; ++r) {
+      CHECK(close(gradient(own[r], which), expected[r], 1e-6));
+    }
   }
-}
-
-std::size_t sent_to_others(const std::vector<std::vector<std::size_t>>& rank_of_copy) {
-  std::size_t sent = 0;
-  for (const std::size_t rank : rank_of_copy[0]) sent += rank != 0 ? 1U : 0U;
-  return sent;
+  // Ranks that share a key head have the terms of their queries.
+  const auto copies = static_cast<std::size_t>(tensor(block, "Wk").placement.copies);
+  for (const auto& [which, name] :
+       {std::pair{&AttentionWeights::k, "dL/dWk"}, std::pair{&AttentionWeights::v, "dL/dWv"}}) {
+    const Ranks expected = placed(gradient(w, which), tensor(block, name), ranks);
+    for (std::size_t group = 0; group < ranks / copies; ++group) {
+      Ranks sharing;
+      for (std::size_t r = 0; r < copies; ++r) {
+        sharing.push_back(gradient(own[group * copies + r], which));
+      }
+      CHECK(close(sum(sharing), expected[group * copies], 1e-6));
+      if (copies == 1) continue;
+      CHECK_FALSE(close(sharing[0], expected[group * copies], 1e-3));
+      const Moved keys_and_values =
+          moved(Ranks(copies, joined({sharing[0], sharing[0]}, 0)), Collective::all_reduce, 0, 0);
+      CHECK(sent_as(keys_and_values,
+                    communication(block, "QKV", PassDirection::backward, "dL/dWk,dL/dWv"),
+                    sizes.dtype));
+    }
+  }
 }
 
 }  // namespace
@@ -148,7 +182,7 @@ TEST_SUITE("unit") {
         CAPTURE(kv_heads);
         CAPTURE(tp);
         check_attention(
-            {.batch = 2, .seq = 2, .hidden = 8, .tp = tp, .heads = 4, .kv_heads = kv_heads});
+            {.batch = 1, .seq = 4, .hidden = 8, .tp = tp, .heads = 4, .kv_heads = kv_heads});
       }
     }
   }
@@ -170,7 +204,7 @@ TEST_SUITE("unit") {
     }
     CHECK(lies_as(found, expected, tensor(block, "X")));
     CHECK(sent_as(moved(found, Collective::all_reduce, 0, 0),
-                  communication(block, "Embedding", PassDirection::forward, "X"), sizes.type));
+                  communication(block, "Embedding", PassDirection::forward, "X"), sizes.dtype));
     CHECK(block.communications.back().collective == Collective::none);
 
     LayerSizes parallel = sizes;
@@ -178,13 +212,13 @@ TEST_SUITE("unit") {
     const LayerBlock scattered = embedding_block(parallel);
     const Moved after = moved(found, Collective::reduce_scatter, 0, 1);
     CHECK(sent_as(after, communication(scattered, "Embedding", PassDirection::forward, "X"),
-                  sizes.type));
+                  sizes.dtype));
     CHECK(close(joined(after.ranks, 1), expected));
   }
 
   TEST_CASE("cross-entropy: three numbers a position, and no logit leaves its rank") {
     const LayerSizes sizes{
-        .batch = 1, .seq = 4, .hidden = 2, .tp = 2, .type = ElementType::bf16, .vocab = 6};
+        .batch = 1, .seq = 4, .hidden = 2, .tp = 2, .dtype = Dtype::bf16, .vocab = 6};
     const LayerBlock block = loss_block(sizes);
     std::mt19937 random(4);
     const Array logits = random_array({1, 4, 6}, random);
@@ -218,7 +252,7 @@ TEST_SUITE("unit") {
     const auto agreed = [&](const Ranks& terms, const std::string& name) {
       const Moved result = moved(terms, Collective::all_reduce, 0, 0);
       CHECK(sent_as(result, communication(block, "CrossEntropy", PassDirection::forward, name),
-                    ElementType::fp32));
+                    Dtype::fp32));
       return result.ranks[0];
     };
     const Array total = agreed(exponentials, "sum of exp");
@@ -240,56 +274,15 @@ TEST_SUITE("unit") {
             (is_target ? 1 : 0);
       }
     }
-    CHECK(close(joined(gradients, 2), numeric_gradient(logits, loss), 1e-8));
-  }
+    const Array whole_gradient = numeric_gradient(logits, loss);
+    CHECK(close(joined(gradients, 2), whole_gradient, 1e-8));
 
-  TEST_CASE("experts: of a rank's copies (ep-1)/ep travel, out and back, forward and backward") {
-    const LayerSizes sizes{
-        .batch = 1, .seq = 8, .hidden = 4, .tp = 1, .ffn = 8, .experts = 8, .top_k = 2, .ep = 4};
-    const LayerBlock block = mixture_block(sizes);
-    std::mt19937 random(6);
-    const Ranks tokens = [&] {
-      Ranks of_rank;
-      for (int r = 0; r < 4; ++r) of_rank.push_back(random_array({8, 4}, random));
-      return of_rank;
-    }();
-    const Array w1 = random_array({8, 4, 8}, random);
-    const Ranks own = placed(w1, tensor(block, "W1"), 4);
-    CHECK(own[3].shape == std::vector<std::int64_t>{2, 4, 8});
-    const auto expert_of = [](std::size_t rank, std::size_t token, std::size_t copy) {
-      return (rank + 3 * token + 5 * copy) % 8;  // balanced: 2 copies from each rank to each expert
-    };
-    const auto product = [](const Array& experts, std::size_t expert, const Array& token) {
-      Array w = slice(experts, 0, expert, static_cast<std::size_t>(experts.shape[0]));
-      w.shape = {4, 8};
-      return times(token, w);
-    };
-    std::vector<std::vector<std::size_t>> to(4);
-    std::vector<std::size_t> received(4);
-    for (std::size_t r = 0; r < 4; ++r) {
-      for (std::size_t t = 0; t < 8; ++t) {
-        for (std::size_t copy = 0; copy < 2; ++copy) {
-          const std::size_t expert = expert_of(r, t, copy);
-          const std::size_t there = expert / 2;
-          to[r].push_back(there);
-          ++received[there];
-          const Array token = slice(tokens[r], 0, t, 8);
-          CHECK(close(product(own[there], expert % 2, token), product(w1, expert, token)));
-        }
-      }
-    }
-    const std::vector<std::int64_t> rows = shape_on_rank(tensor(block, "D"));
-    CHECK(rows == std::vector<std::int64_t>{16, 4});
-    for (const std::size_t count : received) CHECK(static_cast<std::int64_t>(count) == rows[0]);
-    const std::int64_t elements = static_cast<std::int64_t>(sent_to_others(to)) * 4;
-    CHECK(elements == 48);
-    int exchanges = 0;
-    for (const LayerCommunication& given : block.communications) {
-      if (given.collective == Collective::none) continue;
-      CHECK(given.collective == Collective::all_to_all);
-      CHECK(given.wire_bytes == Ratio{Int128{elements} * 4, 1});
-      ++exchanges;
-    }
-    CHECK(exchanges == 4);
+    // Logits = X U: a rank has its slice of U, and a term of dL/dX.
+    const Array u = random_array({2, 6}, random);
+    const Ranks own_u = placed(u, tensor(block, "U"), 2);
+    Ranks dx;
+    for (std::size_t r = 0; r < 2; ++r) dx.push_back(times(gradients[r], own_u[r], true));
+    check_sums(sizes, dx, times(whole_gradient, u, true), "Logits", PassDirection::backward,
+               "dL/dX");
   }
 }

@@ -37,7 +37,7 @@ std::vector<std::string> lines(const LayerBlock& block) {
                        std::string(name(given.collective));
     if (given.collective != Collective::none) {
       text += " " + given.tensor + " " + format_int128(given.elements) + " " +
-              format_int128(given.bytes) + " " + format_ratio(given.wire_bytes) +
+              format_int128(given.bytes.count) + " " + format_ratio(given.wire_bytes) +
               (given.once_per_step ? " once per step" : "");
     }
     CHECK_FALSE(given.reason.empty());
@@ -118,14 +118,14 @@ TEST_SUITE("unit") {
 
   TEST_CASE("with f = 4d the pairings send 4, 11, 11 and 18 times (P-1)/P of [B,S,d]") {
     for (const std::int64_t tp : {2, 4, 8}) {
-      for (const ElementType type : {ElementType::fp32, ElementType::bf16, ElementType::fp8}) {
+      for (const Dtype dtype : {Dtype::fp32, Dtype::bf16, Dtype::fp8}) {
         LayerSizes sizes = kExercise;
         sizes.tp = tp;
-        sizes.type = type;
+        sizes.dtype = dtype;
         const std::vector<std::int64_t> times = {4, 11, 11, 18};
         for (std::size_t i = 0; i < kPairings.size(); ++i) {
-          const std::int64_t bytes = times[i] * 1048576 * element_bytes(type);
-          CHECK(wire_of(ffn_block(sizes, kPairings[i])) == Ratio{Int128{bytes} * (tp - 1), tp});
+          const Bytes bytes = size(dtype) * (times[i] * 1048576);
+          CHECK(wire_of(ffn_block(sizes, kPairings[i])) == Ratio{(bytes * (tp - 1)).count, tp});
         }
       }
     }
@@ -267,6 +267,14 @@ TEST_SUITE("unit") {
                 "/top_k: 7 of 6 experts; at most 6",
                 "/experts: with tp = 4 every rank would send the same tokens; sequence_parallel, "
                 "so that each sends its own positions; or tp 1"});
+    sizes = {.hidden = 2, .tp = 3, .experts = 2, .sequence_parallel = true};
+    sizes.seq = 3;
+    CHECK(faults_of(sizes) ==
+          Lines{"/hidden: needs 4*hidden divisible by tp: 8 % 3 = 2; each expert "
+                "is split over the ranks, column/row"});
+    sizes.ffn = 4;
+    CHECK(faults_of(sizes) == Lines{"/ffn: needs ffn divisible by tp: 4 % 3 = 1; each expert is "
+                                    "split over the ranks, column/row, such as 3 or 6"});
     sizes = {.batch = kLargestSize, .seq = kLargestSize, .hidden = 1, .experts = 64, .top_k = 64};
     CHECK(faults_of(sizes) == Lines{"/experts: batch * seq * top_k * ep is 18014398509481984; at "
                                     "most 9007199254740992"});

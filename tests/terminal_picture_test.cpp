@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/pictures.hpp"
+#include "tests/drawn_runs.hpp"
 
 using namespace pipesim;
 

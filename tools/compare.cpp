@@ -8,6 +8,7 @@
 #include "sim/io/html_report.hpp"
 #include "sim/io/picture.hpp"
 #include "sim/io/report.hpp"
+#include "sim/io/svg.hpp"
 #include "tools/driver.hpp"
 #include "tools/files.hpp"
 #include "tools/picture_options.hpp"
@@ -54,28 +55,65 @@ std::vector<ComparedSchedule> compared(const RunConfig& config, const Request& r
                                        const std::optional<PictureView>& view,
                                        const Registry& registry) {
   std::vector<ComparedSchedule> rows;
-  std::exception_ptr first_error;
-  bool any_ran = false;
+  rows.reserve(schedules.size());
   for (const std::string& schedule : schedules) {
-    ComparedSchedule row{.schedule = schedule, .report = {}, .reason = {}};
-    try {
-      const Formula formula = request.formula ? Formula::beside : Formula::none;
-      const Prepared prepared = prepare(with_schedule(config, schedule), registry);
-      Finished finished = simulate(prepared, formula);
-      if (view) {
-        row.picture = make_picture(finished.graph, finished.timeline, finished.report, *view);
-      }
-      row.report = std::move(finished.report);
-      any_ran = true;
-    } catch (const Error& error) {
-      if (!first_error) first_error = std::current_exception();
-      row.reason = error.what();
-    }
-    rows.push_back(std::move(row));
+    rows.push_back({.schedule = schedule, .report = {}, .reason = {}});
   }
+  std::exception_ptr first_error;
+  const auto for_valid = [&](const auto& take_further) {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (!rows[i].reason.empty()) continue;
+      try {
+        take_further(i);
+      } catch (const Error& error) {
+        if (!first_error) first_error = std::current_exception();
+        rows[i].reason = error.what();
+      }
+    }
+  };
+  std::vector<std::optional<Prepared>> prepared(rows.size());
+  std::int64_t blocks = 0;
+  for_valid([&](std::size_t i) {
+    prepared[i] = prepare(with_schedule(config, rows[i].schedule), registry);
+    if (view) blocks += expected_blocks(prepared[i]->problem, *view);
+  });
+  require_drawable(blocks, config.output);
+  for_valid([&](std::size_t i) {
+    Finished finished = simulate(*prepared[i], request.formula ? Formula::beside : Formula::none);
+    if (view) {
+      rows[i].picture = make_picture(finished.graph, finished.timeline, finished.report, *view);
+    }
+    rows[i].report = std::move(finished.report);
+  });
+  const bool any_ran =
+      std::any_of(rows.begin(), rows.end(), [](const ComparedSchedule& row) { return row.report; });
   if (!any_ran) std::rethrow_exception(first_error);
   if (view) require_view(*view, rows);
   return rows;
+}
+
+/// The pictures of the rows that have one.
+std::vector<const Picture*> pictures_of(const std::vector<ComparedSchedule>& rows) {
+  std::vector<const Picture*> pictures;
+  for (const ComparedSchedule& row : rows) {
+    if (row.picture) pictures.push_back(&*row.picture);
+  }
+  return pictures;
+}
+
+void write_pictures(const std::vector<ComparedSchedule>& rows, const Request& request,
+                    const OutputConfig& output, OutputFiles& files) {
+  const std::vector<const Picture*> pictures = pictures_of(rows);
+  std::int64_t blocks = 0;
+  for (const Picture* picture : pictures) blocks += picture->blocks();
+  require_drawable(blocks, output);
+  if (!output.svg.empty()) {
+    write_svg(pictures, svg_options(request.picture), files.open(output.svg, "/output/svg"));
+  }
+  if (!output.html.empty()) {
+    files.open(output.html, "/output/html")
+        .write(comparison_page(rows, {.critical = request.picture.critical, .memory = false}));
+  }
 }
 
 /// Of schedules that nobody named, those that have an order for the config, fastest first; the
@@ -154,13 +192,10 @@ int compare(const Request& request, const Registry& registry) {
     OutputFile result = result_file(output);
     std::vector<ComparedSchedule> rows = compared(config, request, schedules, view, registry);
     if (request.schedules.empty()) keep_valid(rows, request);
-    OutputFiles files;
-    if (!output.html.empty()) {
-      files.open(output.html, "/output/html")
-          .write(comparison_page(rows, {.critical = request.picture.critical, .memory = false}));
-    }
-    files.flush();
     if (style) result.write(terminal_picture(pictures(rows), *style) + "\n");
+    OutputFiles files;
+    write_pictures(rows, request, output, files);
+    files.flush();
     switch (output.format) {
       case OutputFormat::table:
         result.write(comparison_table(rows));

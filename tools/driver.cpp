@@ -8,6 +8,7 @@
 #include "sim/io/picture.hpp"
 #include "sim/io/pytorch_export.hpp"
 #include "sim/io/report.hpp"
+#include "sim/io/svg.hpp"
 #include "sim/io/timeline_csv.hpp"
 #include "sim/io/trace.hpp"
 #include "sim/task_graph.hpp"
@@ -45,15 +46,14 @@ int run(const Request& request, const Registry& registry) {
            fmt::format("--no-header with the format {}", name(output.format)), "csv");
     const std::optional<PictureView> view = picture_view(request, config);
     const Prepared prepared = prepare(config, registry);
-    if (view && !output.html.empty()) {
-      require_page_size(expected_page_bytes(expected_blocks(prepared.problem, *view)));
-    }
+    if (view) require_drawable(expected_blocks(prepared.problem, *view), output);
     const Finished finished = simulate(prepared, request.formula ? Formula::beside : Formula::none);
     require_memory_limit(finished.report);
     std::optional<Picture> picture;
     if (view) {
       require_view(*view, prepared.problem, finished.report.metrics.t_total, config.time_unit);
       picture = make_picture(finished.graph, finished.timeline, finished.report, *view);
+      require_drawable(picture->blocks(), output);
     }
     OutputFile result = result_file(output);
     OutputFiles files;
@@ -63,6 +63,10 @@ int run(const Request& request, const Registry& registry) {
     if (!output.timeline.empty()) {
       write_timeline_csv(prepared.problem, finished.timeline, config.time_unit,
                          files.open(output.timeline, "/output/timeline"));
+    }
+    if (!output.svg.empty()) {
+      const Picture* const drawn = &*picture;
+      write_svg({&drawn, 1}, svg_options(request.picture), files.open(output.svg, "/output/svg"));
     }
     if (!output.html.empty()) {
       files.open(output.html, "/output/html")

@@ -7,6 +7,7 @@
 
 #include "sim/error.hpp"
 #include "sim/io/config_costs.hpp"
+#include "sim/io/json_text.hpp"
 #include "sim/io/kineto.hpp"
 #include "sim/io/measured_times.hpp"
 #include "tools/driver.hpp"
@@ -31,13 +32,18 @@ constexpr std::array<std::string_view, 5> kTaken = {"p", "m", "schedule", "time_
 /// An import has no config to override: of the options of a run only these mean anything.
 void require_import_options(const Request& request) {
   constexpr std::string_view kAllowed =
-      "-p, -m, --schedule, --set time_unit=UNIT, --output and the options of pipesim import --help";
+      "-p, -m, --schedule, --set schedule.NAME=VALUE, --set time_unit=UNIT, --output and the "
+      "options "
+      "of pipesim import --help";
   if (request.config_file || request.no_header || request.formula) {
     fail("command line: import", "an import has neither config nor header nor formula",
          std::string(kAllowed));
   }
   for (const Override& given : request.overrides) {
-    if (std::find(kTaken.begin(), kTaken.end(), given.path) != kTaken.end()) continue;
+    const bool is_parameter = given.path.starts_with("schedule.");
+    if (is_parameter || std::find(kTaken.begin(), kTaken.end(), given.path) != kTaken.end()) {
+      continue;
+    }
     fail("command line: " + given.option, "not an option of an import", std::string(kAllowed),
          given.value);
   }
@@ -100,6 +106,31 @@ Measured measure(const MeasuredSource& source, TimeUnit unit) {
   return result;
 }
 
+std::int64_t stages_on(const Registry& registry, const RunConfig& config, std::int64_t p) {
+  const Schedule& schedule = *find_schedule(registry, config.schedule);
+  return place(schedule, static_cast<int>(p), config.parameters).stages();
+}
+
+/// The devices on which the schedule has as many stages as are measured.
+std::int64_t devices_for(const Registry& registry, const RunConfig& given, std::int64_t stages,
+                         bool is_p_given) {
+  if (is_p_given) {
+    const std::int64_t has = stages_on(registry, given, given.p);
+    if (has == stages) return given.p;
+    fail("command line: -p",
+         fmt::format("{} measured stages, but {} on {} devices has {}", stages, given.schedule,
+                     given.p, has),
+         "as many as are measured");
+  }
+  for (std::int64_t p = stages; p > 0; --p) {
+    if (stages % p == 0 && stages_on(registry, given, p) == stages) return p;
+  }
+  fail("command line: --schedule",
+       fmt::format("{} measured stages, but {} has {} on a device", stages, given.schedule,
+                   stages_on(registry, given, 1)),
+       "a schedule of which as many stages are measured on every device");
+}
+
 }  // namespace
 
 int import_times(const Request& request, const Registry& registry) {
@@ -118,13 +149,11 @@ int import_times(const Request& request, const Registry& registry) {
     fail(place, "no measurement has the number of a microbatch", "-m with their number in a step");
   }
   const auto stages = static_cast<std::int64_t>(times.t_f.size());
-  const std::int64_t p = is_given(request, "p") ? given.p : stages;
+  const std::int64_t p = devices_for(registry, given, stages, is_given(request, "p"));
   const std::int64_t m = is_given(request, "m") ? given.m : times.microbatches.value_or(given.m);
-  if (stages % p != 0) {
-    fail("command line: -p", fmt::format("{} measured stages on {} devices", stages, p),
-         "as many stages on every device");
-  }
-  const std::string config = config_json(times, p, m, given.schedule, given.time_unit);
+  const std::string schedule =
+      given.parameters.empty() ? json_string(given.schedule) : schedule_json(given);
+  const std::string config = config_json(times, p, m, schedule, given.time_unit);
   read_config(ConfigText{.name = "the config of " + place, .text = config}, {}, known);
   OutputFile result = result_file(given.output);
   result.write(config);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sim/error.hpp"
+#include "sim/io/html_report.hpp"
 
 namespace pipesim {
 
@@ -98,10 +99,32 @@ class PictureOptions {
 std::optional<PictureView> picture_view(const Request& request, const RunConfig& config) {
   const OutputConfig& output = config.output;
   if (request.picture.show || !output.svg.empty() || !output.html.empty()) {
+    picture_theme(request.picture);
     return PictureOptions(request.picture, config.time_unit).read();
   }
   reject_picture_options(request.picture);
   return std::nullopt;
+}
+
+Theme picture_theme(const PictureRequest& request) {
+  if (!request.theme) return Theme::automatic;
+  const std::optional<Theme> known = theme(*request.theme);
+  if (known) return *known;
+  Fault fault =
+      option_fault("--theme", *request.theme, fmt::format("unknown theme \"{}\"", *request.theme),
+                   "auto, light or dark");
+  const std::vector<std::string> names = {"auto", "light", "dark"};
+  fault.nearest = nearest_name(*request.theme, names);
+  throw Error(std::move(fault));
+}
+
+SvgOptions svg_options(const PictureRequest& request) {
+  return {.theme = picture_theme(request), .critical = request.critical, .memory = request.memory};
+}
+
+void require_drawable(std::int64_t blocks, const OutputConfig& output) {
+  if (!output.svg.empty()) require_drawable(blocks, {kMostSvgBlocks, "/output/svg"});
+  if (!output.html.empty()) require_page_size(expected_page_bytes(blocks));
 }
 
 void reject_picture_options(const PictureRequest& request) {

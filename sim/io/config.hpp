@@ -149,6 +149,10 @@ std::vector<Ticks> copy_times(const RunConfig& config, const Problem& problem);
 /// What the config says that changes nothing in this run, a sentence each.
 std::vector<std::string> without_effect(const RunConfig& config);
 
+/// The schedule as a config has it: an object with its name and its parameters, without the
+/// placement.
+std::string schedule_json(const RunConfig& config);
+
 /// The config as it was understood, as one line of JSON with exact times and every default that
 /// holds: reading it again gives the same run. Output paths are not part of it.
 std::string resolved_json(const RunConfig& config);

@@ -11,15 +11,19 @@ namespace pipesim {
 namespace {
 
 const std::vector<std::string> kModelKeys = {
-    "layers", "layer_count", "hidden",  "heads", "kv_heads", "ffn",      "vocab",
-    "seq",    "microbatch",  "experts", "top_k", "dtype",    "recompute"};
+    "layers",        "layer_count", "hidden",     "heads",           "kv_heads", "ffn",
+    "vocab",         "seq",         "microbatch", "experts",         "top_k",    "activation",
+    "normalization", "positions",   "bias",       "tied_embeddings", "dtype",    "recompute"};
 const std::vector<std::string> kParallelKeys = {"tp", "sp", "ep", "dp", "tp_overlap"};
 const std::vector<std::string> kHardwareKeys = {
     "preset", "peak_flops", "achievable", "memory_bandwidth", "intra", "inter", "devices_per_node"};
 const std::vector<std::string> kConnectionKeys = {"latency", "bandwidth"};
-// In the order of Dtype and LayerRecompute.
-const std::vector<std::string> kDtypes = {"fp32", "bf16", "fp16", "fp8"};
+// In the order of LayerRecompute.
 const std::vector<std::string> kRecomputes = {"none", "selective", "full"};
+// In the order of their types.
+const std::vector<std::string> kActivations = {"gelu", "swiglu"};
+const std::vector<std::string> kNormalizations = {"layernorm", "rmsnorm"};
+const std::vector<std::string> kPositions = {"learned", "rotary"};
 
 // Far beyond any model, and such that no product of them leaves 128 bits.
 constexpr IntegerRange kLayers = {1, 10'000};
@@ -63,6 +67,11 @@ class SectionReader {
     const auto value = find(key);
     if (!value) return otherwise;
     return values_.choice(*value, names, alternatives(names)).value_or(otherwise);
+  }
+
+  bool boolean(std::string_view key, bool otherwise) {
+    const auto value = find(key);
+    return value ? values_.boolean(*value).value_or(otherwise) : otherwise;
   }
 
   /// A fraction of at most 1.
@@ -131,8 +140,15 @@ class ModelReader {
     reader.integer("microbatch", kSequences, model.microbatch);
     reader.integer("experts", kHeads, model.experts);
     reader.integer("top_k", {1, std::max<std::int64_t>(1, model.experts)}, model.top_k);
-    model.dtype =
-        static_cast<Dtype>(reader.choice("dtype", kDtypes, static_cast<std::size_t>(Dtype::bf16)));
+    model.activation = static_cast<Activation>(reader.choice("activation", kActivations, 0));
+    model.normalization =
+        static_cast<Normalization>(reader.choice("normalization", kNormalizations, 0));
+    model.positions = static_cast<Positions>(reader.choice("positions", kPositions, 0));
+    model.bias = reader.boolean("bias", true) ? LinearBias::added : LinearBias::none;
+    model.embeddings =
+        reader.boolean("tied_embeddings", true) ? Embeddings::tied : Embeddings::untied;
+    model.dtype = static_cast<Dtype>(
+        reader.choice("dtype", dtype_names(), static_cast<std::size_t>(Dtype::bf16)));
     model.recompute = static_cast<LayerRecompute>(reader.choice("recompute", kRecomputes, 0));
   }
 
@@ -344,6 +360,14 @@ class ModelReader {
   }
 
   void reject_contradictions() {
+    const ModelParallel& parallel = model_.parallel;
+    if (model_.transformer.has_mixture() && parallel.tp > 1 && !parallel.sp) {
+      values_.add_fault(
+          place_of(model_section_, "experts"),
+          fmt::format("experts with tp = {} without sp: every rank would send the same tokens",
+                      parallel.tp),
+          "parallel.sp true, so that each sends its own positions; or tp 1");
+    }
     const auto again = values_.find(root_, "recompute");
     const bool is_off = again && values_.tree().raw(again->id) == "false";
     if (again && !is_off && model_.transformer.recompute == LayerRecompute::full) {

@@ -16,6 +16,17 @@ namespace {
       Fault{.pointer = std::move(pointer), .what = std::move(what), .allowed = std::move(allowed)});
 }
 
+/// What `compute` returns; where a time leaves the range of Ticks it is the model's.
+template <class Compute>
+auto within_range(Compute compute) {
+  try {
+    return compute();
+  } catch (const TimeOverflow&) {
+    fail("/model", "a microbatch's time on a stage does not fit in 64 bits of picoseconds",
+         "at most some 106.75 days: a smaller model or faster hardware");
+  }
+}
+
 std::string stages_of(const RunConfig& config, std::int64_t stages) {
   if (stages == config.p) return fmt::format("p = {} stages", stages);
   return fmt::format("{} stages on p = {} devices", stages, config.p);
@@ -64,7 +75,8 @@ class StageSums {
   StageSums(const RunConfig& config, const Placement& placement)
       : model_(*config.model), layers_(layers_by_stage(config, placement)) {
     const auto& devices = placement.device_of.front();
-    is_tied_ = devices.front() == devices.back();
+    shares_embedding_ =
+        model_.transformer.embeddings == Embeddings::tied && devices.front() == devices.back();
   }
 
   std::size_t stages() const { return layers_.size(); }
@@ -89,17 +101,15 @@ class StageSums {
 
   TimeSpec gradient_sync() const {
     return by_stage(sums<Ticks>([&](ModelPart part) {
-      if (shares_embedding(part)) return Ticks{};
-      return pipesim::gradient_sync(model_.transformer, model_.parallel, model_.hardware, part);
+      return pipesim::gradient_sync(model_.transformer, model_.parallel, model_.hardware,
+                                    held(part));
     }));
   }
 
   BytesSpec bytes(Bytes RankMemory::*field, const std::string& name) const {
-    const bool is_state = field == &RankMemory::weights || field == &RankMemory::optimizer;
     BytesSpec spec{.values = {}, .is_list = true};
     for (const Bytes sum : sums<Bytes>([&](ModelPart part) {
-           if (is_state && shares_embedding(part)) return Bytes{};
-           return rank_memory(model_.transformer, model_.parallel, part).*field;
+           return rank_memory(model_.transformer, model_.parallel, held(part)).*field;
          })) {
       if (sum.count > std::numeric_limits<std::int64_t>::max()) {
         fail("/model", fmt::format("the {} of a stage are too large", name), "below 2^63 bytes");
@@ -110,12 +120,14 @@ class StageSums {
   }
 
  private:
-  /// A head on the embedding's device uses its weights.
-  bool shares_embedding(ModelPart part) const { return part == ModelPart::head && is_tied_; }
+  /// The part as far as its parameters are held where it is.
+  ModelPart held(ModelPart part) const {
+    return part == ModelPart::head && shares_embedding_ ? ModelPart::tied_head : part;
+  }
 
   const ModelConfig& model_;
   std::vector<std::int32_t> layers_;
-  bool is_tied_ = false;
+  bool shares_embedding_ = false;  // a head on the embedding's device uses its weights
 };
 
 void fill_links(const ModelConfig& model, P2pConfig& p2p) {
@@ -176,10 +188,12 @@ std::vector<std::int32_t> layers_by_stage(const RunConfig& config, const Placeme
          fmt::format("{} layers for {}", layers.count, stages_of(config, stages)),
          "at least a layer for each stage to choose from");
   }
-  return balanced_layers(layers.count, placement,
-                         {.embedding = step_time(model, ModelPart::embedding),
-                          .layer = step_time(model, ModelPart::layer),
-                          .head = step_time(model, ModelPart::head)});
+  return within_range([&] {
+    return balanced_layers(layers.count, placement,
+                           {.embedding = step_time(model, ModelPart::embedding),
+                            .layer = step_time(model, ModelPart::layer),
+                            .head = step_time(model, ModelPart::head)});
+  });
 }
 
 std::int64_t message_bytes(const RunConfig& config) {
@@ -191,8 +205,10 @@ std::int64_t message_bytes(const RunConfig& config) {
   return static_cast<std::int64_t>(sent.count);
 }
 
-RunConfig with_model_costs(const RunConfig& config, const Placement& placement) {
-  if (!config.model) return config;
+namespace {
+
+RunConfig costs_filled_in(const RunConfig& config, const Placement& placement) {
+  PIPESIM_CHECK(config.model.has_value());
   const ModelConfig& model = *config.model;
   RunConfig result = config;
   const StageSums sums(config, placement);
@@ -212,6 +228,13 @@ RunConfig with_model_costs(const RunConfig& config, const Placement& placement) 
   fill_memory(sums, result.memory);
   if (!can_split && !config.memory.activation_w) result.memory.activation_w.reset();
   return result;
+}
+
+}  // namespace
+
+RunConfig with_model_costs(const RunConfig& config, const Placement& placement) {
+  if (!config.model) return config;
+  return within_range([&] { return costs_filled_in(config, placement); });
 }
 
 }  // namespace pipesim

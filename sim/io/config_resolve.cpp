@@ -153,6 +153,11 @@ class SimulatedMembers {
       add(object, "experts", model.experts);
       add(object, "top_k", model.top_k);
     }
+    object.add("activation", quoted(name(model.activation)));
+    object.add("normalization", quoted(name(model.normalization)));
+    object.add("positions", quoted(name(model.positions)));
+    object.add("bias", model.bias == LinearBias::added ? "true" : "false");
+    object.add("tied_embeddings", model.embeddings == Embeddings::tied ? "true" : "false");
     object.add("dtype", quoted(name(model.dtype)));
     object.add("recompute", quoted(name(model.recompute)));
     object_.add("model", object.json());
@@ -190,18 +195,10 @@ class SimulatedMembers {
   }
 
   void add_schedule() {
-    std::string text = "{\"name\": " + json_string(config_.schedule);
-    std::optional<std::string> placement;
-    for (const auto& [name, value] : config_.parameters) {
-      std::string json = std::visit(ParameterWriter{}, value);
-      if (name == "placement") {
-        placement = std::move(json);
-      } else {
-        text += fmt::format(", {}: {}", json_string(name), json);
-      }
-    }
-    object_.add("schedule", text + "}");
-    if (placement) object_.add("placement", *placement);
+    object_.add("schedule", schedule_json(config_));
+    const auto placement = config_.parameters.find("placement");
+    if (placement == config_.parameters.end()) return;
+    object_.add("placement", std::visit(ParameterWriter{}, placement->second));
   }
 
   Object hop(const HopConfig& config) const {
@@ -316,6 +313,15 @@ std::string simulated_members(const RunConfig& config) { return SimulatedMembers
 std::string to_text(const MemoryLimit& limit) {
   if (limit.bytes) return bytes_text(*limit.bytes);
   return limit.microbatches ? to_text(*limit.microbatches) : "";
+}
+
+std::string schedule_json(const RunConfig& config) {
+  std::string text = "{\"name\": " + json_string(config.schedule);
+  for (const auto& [name, value] : config.parameters) {
+    if (name == "placement") continue;
+    text += fmt::format(", {}: {}", json_string(name), std::visit(ParameterWriter{}, value));
+  }
+  return text + "}";
 }
 
 std::string resolved_json(const RunConfig& config) {

@@ -241,10 +241,11 @@ void ConfigValues::add_quantity_fault(const ConfigValue& value, QuantityFault fa
     case QuantityFault::too_fine:
       return add_fault(
           value, shown + " is too fine",
-          units.empty() ? "at most 9 decimal places" : "a whole number of the unit B or b");
+          units.empty() ? "at most 9 decimal places" : "a whole number of its smallest unit");
     case QuantityFault::too_large:
-      return add_fault(value, shown + " is too large",
-                       units.empty() ? "below 9223372036.854775808" : "below 2^63 B or b");
+      return add_fault(
+          value, shown + " is too large",
+          units.empty() ? "below 9223372036.854775808" : "below 2^63 of its smallest unit");
   }
 }
 

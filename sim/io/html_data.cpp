@@ -56,7 +56,8 @@ std::string in_script(const std::string& json) {
 }
 
 /// The same steps in different words: an entry of `ops`.
-using OpEntry = std::tuple<Op, std::optional<Op>, std::int32_t, std::int32_t>;
+using OpEntry =
+    std::tuple<Op, std::optional<Op>, std::int32_t, std::pair<std::int32_t, std::int32_t>>;
 
 class RunWriter {
  public:
@@ -139,17 +140,17 @@ class RunWriter {
     const std::optional<Op> second = block.step.overlapped
                                          ? std::optional(without_microbatch(*block.step.overlapped))
                                          : std::nullopt;
-    const std::int32_t shade = pipesim::shade(picture_, block);
+    const std::pair shades(block.shade, block.overlapped_shade);
     const auto [entry, is_new] =
-        op_indices_.emplace(OpEntry{first, second, block.chunk, shade}, op_indices_.size());
+        op_indices_.emplace(OpEntry{first, second, block.chunk, shades}, op_indices_.size());
     if (is_new) {
       const bool has_microbatch = is_ordered(first.kind) || is_send(first.kind);
       std::string words =
           fmt::format("[{},{},{},{},{}", op_words(first), block.chunk,
-                      static_cast<int>(look(first.kind)), shade, has_microbatch ? 1 : 0);
+                      static_cast<int>(look(first.kind)), block.shade, has_microbatch ? 1 : 0);
       if (second) {
         words += fmt::format(",{},{},{}", op_words(*second), static_cast<int>(look(second->kind)),
-                             shade);
+                             block.overlapped_shade);
       }
       ops_.add_json(words + "]");
     }
@@ -327,7 +328,7 @@ std::string page_data(std::span<const DrawnRun> runs, const PageState& state) {
   for (const DrawnRun& run : runs) {
     from = std::min(from, run.picture->from);
     to = std::max(to, run.picture->to);
-    most_shades = std::max(most_shades, shades(*run.picture));
+    most_shades = std::max(most_shades, run.picture->shades);
     written.add_json(RunWriter(run).json());
   }
   Column causes;

@@ -10,34 +10,12 @@
 #include "sim/io/html_assets.hpp"
 #include "sim/io/palette.hpp"
 #include "sim/io/report_facts.hpp"
+#include "sim/io/svg_style.hpp"
 #include "sim/version.hpp"
 
 namespace pipesim {
 
 namespace {
-
-std::string escaped(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += c;
-    }
-  }
-  return result;
-}
 
 /// One member of the outermost object a line, as it stands there.
 std::string with_lines(std::string_view json) {
@@ -82,14 +60,14 @@ std::string facts_list(const std::vector<Fact>& facts) {
   std::string items;
   for (const auto& [name, value, meaning] : facts) {
     items += fmt::format("<div><dt>{}</dt><dd>{}</dd><dd class=\"faint\">{}</dd></div>\n",
-                         escaped(name), escaped(value), escaped(meaning));
+                         xml_text(name), xml_text(value), xml_text(meaning));
   }
   return fmt::format("<dl class=\"facts\">\n{}</dl>\n", items);
 }
 
 std::string paragraphs(const std::vector<std::string>& texts) {
   std::string result;
-  for (const std::string& text : texts) result += fmt::format("<p>{}</p>\n", escaped(text));
+  for (const std::string& text : texts) result += fmt::format("<p>{}</p>\n", xml_text(text));
   return result;
 }
 
@@ -99,7 +77,7 @@ std::string config_block(const RunConfig& config) {
       "<pre tabindex=\"0\">{}</pre>\n"
       "<p class=\"faint\">As <code>run.json</code> it gives this result again: <code>pipesim "
       "--config run.json</code>. Hash {}.</p></div>\n",
-      escaped(with_lines(resolved_json(config))), config_hash(config));
+      xml_text(with_lines(resolved_json(config))), config_hash(config));
 }
 
 std::string page(const std::string& title, const std::string& begin, const std::string& end,
@@ -118,7 +96,7 @@ std::string page(const std::string& title, const std::string& begin, const std::
       "<section id=\"idle\" aria-labelledby=\"idle-title\">\n"
       "<h2 id=\"idle-title\">Idle time by cause</h2>\n</section>\n{}</main>\n"
       "<footer>pipesim {}</footer>\n",
-      escaped(title), style(), begin, end, kVersion);
+      xml_text(title), style(), begin, end, kVersion);
   text += fmt::format("<script id=\"data\" type=\"application/json\">{}</script>\n", data);
   text += fmt::format("<script>\n\"use strict\";\n{}\n{}\n{}\n{}\n{}</script>\n</body>\n</html>\n",
                       kHtmlData, kHtmlScene, kHtmlTimeline, kHtmlCharts, kHtmlPage);
@@ -133,9 +111,9 @@ std::string title_of(const Report& report) {
 std::string comparison_row(const ComparedSchedule& row, bool is_on_front,
                            const std::vector<ComparisonCells::Cell>& cells, std::size_t columns) {
   std::string line = fmt::format("<tr><th scope=\"row\">{}</th>",
-                                 escaped(row.report ? title_of(*row.report) : row.schedule));
+                                 xml_text(row.report ? title_of(*row.report) : row.schedule));
   for (const auto& [text, is_best] : cells) {
-    const std::string value = escaped(text);
+    const std::string value = xml_text(text);
     line += fmt::format("<td>{}</td>", is_best ? "<strong>" + value + "</strong>" : value);
   }
   for (std::size_t i = cells.size(); i < columns; ++i) line += "<td>-</td>";
@@ -147,7 +125,7 @@ std::string comparison(const std::vector<ComparedSchedule>& compared,
   const ComparisonCells cells = comparison_cells(compared);
   std::string header = "<th scope=\"col\">schedule</th>";
   for (const std::string& column : cells.columns) {
-    header += fmt::format("<th scope=\"col\">{}</th>", escaped(column));
+    header += fmt::format("<th scope=\"col\">{}</th>", xml_text(column));
   }
   std::string rows;
   std::vector<std::string> said;
@@ -165,7 +143,7 @@ std::string comparison(const std::vector<ComparedSchedule>& compared,
       "{}.</p>\n<div class=\"notes\">{}</div>\n</section>\n"
       "<section id=\"scatter\" aria-labelledby=\"scatter-title\">\n"
       "<h2 id=\"scatter-title\">Time and memory</h2>\n</section>\n",
-      header, rows, escaped(cells.units), paragraphs(said));
+      header, rows, xml_text(cells.units), paragraphs(said));
 }
 
 }  // namespace
@@ -201,8 +179,8 @@ std::string run_page(const Report& report, const Picture& picture, const PageSta
       "<header><h1>{}</h1><p>{}</p><p>p={} devices, m={} microbatches</p></header>\n"
       "<section aria-label=\"Summary\">\n{}<div class=\"notes\"><p>Idle over all devices: {}.</p>\n"
       "{}</div>\n</section>\n",
-      escaped(title), escaped(report.schedule_summary), report.config.p, report.config.m,
-      facts_list(facts), escaped(idle_text(report)), paragraphs(report.notes));
+      xml_text(title), xml_text(report.schedule_summary), report.config.p, report.config.m,
+      facts_list(facts), xml_text(idle_text(report)), paragraphs(report.notes));
   const std::string end =
       fmt::format("<section>\n<h2>Config</h2>\n{}</section>\n", config_block(report.config));
   return page(title, begin, end, page_data({&run, 1}, state));
@@ -218,7 +196,7 @@ std::string comparison_page(const std::vector<ComparedSchedule>& compared, const
     PIPESIM_CHECK(row.picture.has_value());
     runs.push_back({.report = &*row.report, .picture = &*row.picture, .is_on_front = front[i]});
     configs += fmt::format("<details><summary>{}</summary>\n{}</details>\n",
-                           escaped(title_of(*row.report)), config_block(row.report->config));
+                           xml_text(title_of(*row.report)), config_block(row.report->config));
   }
   PIPESIM_CHECK(!runs.empty());
   const RunConfig& config = runs.front().report->config;

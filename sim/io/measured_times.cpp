@@ -145,7 +145,7 @@ MeasuredTimes measured_times(const std::vector<CostRow>& rows, const std::string
 }
 
 std::string config_json(const MeasuredTimes& times, std::int64_t p, std::int64_t m,
-                        std::string_view schedule, TimeUnit unit) {
+                        const std::string& schedule, TimeUnit unit) {
   std::string text = fmt::format("{{\n  \"p\": {},\n  \"m\": {},\n", p, m);
   const auto add = [&](std::string_view key, const std::vector<Ticks>& by_stage) {
     if (by_stage.empty()) return;
@@ -158,8 +158,7 @@ std::string config_json(const MeasuredTimes& times, std::int64_t p, std::int64_t
   add("t_b", times.t_b);
   add("t_w", times.t_w);
   add("t_r", times.t_r);
-  text += fmt::format("  \"time_unit\": \"{}\",\n  \"schedule\": {}", name(unit),
-                      json_string(schedule));
+  text += fmt::format("  \"time_unit\": \"{}\",\n  \"schedule\": {}", name(unit), schedule);
   if (times.cv && *times.cv > Decimal{}) {
     text +=
         fmt::format(",\n  \"variation\": {{\"jitter\": {{\"kind\": \"lognormal\", \"cv\": {}}}}}",

@@ -37,8 +37,8 @@ struct MeasuredTimes {
 MeasuredTimes measured_times(const std::vector<CostRow>& rows, const std::string& place);
 
 /// A config that holds the times by stage in `unit`, and the spread as jitter. A JSON object, a
-/// line a key.
+/// line a key; `schedule` is the JSON of that key.
 std::string config_json(const MeasuredTimes& times, std::int64_t p, std::int64_t m,
-                        std::string_view schedule, TimeUnit unit);
+                        const std::string& schedule, TimeUnit unit);
 
 }  // namespace pipesim

@@ -26,7 +26,7 @@ struct Shades {
 };
 
 constexpr std::array<Shades, kLooks> kOnLight = {{
-    {rgb(0x0072b2), rgb(0x025580), rgb(0x0176ac), kWhite},  // forward
+    {rgb(0x0072b2), rgb(0x025580), rgb(0x0173a8), kWhite},  // forward
     {rgb(0xeb9e00), rgb(0xeb9e00), rgb(0xf7c06d), kBlack},  // backward
     {rgb(0x049972), rgb(0x049972), rgb(0x37b48c), kBlack},  // input gradient
     {rgb(0xe8e335), rgb(0xe8e335), rgb(0xf9f4a5), kBlack},  // weight gradient
@@ -36,7 +36,7 @@ constexpr std::array<Shades, kLooks> kOnLight = {{
 }};
 
 constexpr std::array<Shades, kLooks> kOnDark = {{
-    {rgb(0x0072b2), rgb(0x025580), rgb(0x0176ac), kWhite},
+    {rgb(0x0072b2), rgb(0x025580), rgb(0x0173a8), kWhite},
     {rgb(0xeb9e00), rgb(0xeb9e00), rgb(0xf7c06d), kBlack},
     {rgb(0x049972), rgb(0x049972), rgb(0x37b48c), kBlack},
     {rgb(0xe8e335), rgb(0xe8e335), rgb(0xf9f4a5), kBlack},

@@ -62,6 +62,7 @@ class PictureMaker {
     for (const std::vector<Stage>& stages : stages_) {
       picture_.chunks = std::max(picture_.chunks, static_cast<std::int32_t>(stages.size()));
     }
+    picture_.shades = picture_.flows > 1 ? picture_.flows : picture_.chunks;
     row_of_device_.assign(graph.devices(), kNoRow);
     for (std::size_t device = 0; device < graph.devices(); ++device) {
       const bool is_shown =
@@ -128,17 +129,28 @@ class PictureMaker {
     const Span& span = timeline_.spans[task];
     looks_.insert(look(span.op.kind));
     if (span.overlapped) looks_.insert(look(span.overlapped->kind));
-    const std::vector<Stage>& stages = stages_[static_cast<std::size_t>(device.value)];
-    const auto chunk = std::lower_bound(stages.begin(), stages.end(), stage);
     (shown->*list)
         .push_back({.task = task,
                     .released_by = span.released_by,
                     .step = {.op = span.op, .overlapped = span.overlapped},
-                    .chunk = static_cast<std::int32_t>(std::distance(stages.begin(), chunk)),
-                    .flow = problem_.flow(span.op.microbatch).value,
+                    .chunk = chunk(device, stage),
+                    .shade = shade(device, stage, span.op.microbatch),
+                    .overlapped_shade = span.overlapped ? shade(device, span.overlapped->stage,
+                                                                span.overlapped->microbatch)
+                                                        : 0,
                     .is_critical = std::binary_search(critical_.begin(), critical_.end(), task),
                     .start = span.start,
                     .end = span.end});
+  }
+
+  std::int32_t chunk(Device device, Stage stage) const {
+    const std::vector<Stage>& stages = stages_[static_cast<std::size_t>(device.value)];
+    const auto found = std::lower_bound(stages.begin(), stages.end(), stage);
+    return static_cast<std::int32_t>(std::distance(stages.begin(), found));
+  }
+
+  std::int32_t shade(Device device, Stage stage, Microbatch microbatch) const {
+    return picture_.flows > 1 ? problem_.flow(microbatch).value : chunk(device, stage);
   }
 
   void add_idle() {
@@ -285,14 +297,6 @@ void require_drawable(std::int64_t blocks, const DrawingLimit& limit) {
                     .what = fmt::format("a picture of {} blocks is too large", blocks),
                     .allowed = fmt::format("at most {}: --from and --to, or --devices, show a part",
                                            limit.blocks)});
-}
-
-std::int32_t shade(const Picture& picture, const Block& block) {
-  return picture.flows > 1 ? block.flow : block.chunk;
-}
-
-std::int32_t shades(const Picture& picture) {
-  return picture.flows > 1 ? picture.flows : picture.chunks;
 }
 
 std::string microbatch_label(const Op& op, std::int32_t slices) {

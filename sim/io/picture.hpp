@@ -46,8 +46,9 @@ struct Block {
   TaskId released_by = kNoTask;  ///< the task whose end let it start
   Step step;                     ///< of a pair, both ops
   std::int32_t chunk = 0;        ///< which of its device's stages it is of, in the order of stages
-  std::int32_t flow = 0;         ///< the direction of its microbatch
-  bool is_critical = false;      ///< on the critical path that the report names
+  std::int32_t shade = 0;        ///< its flow, where there are several; else its chunk
+  std::int32_t overlapped_shade = 0;  ///< that of the other op of a pair
+  bool is_critical = false;           ///< on the critical path that the report names
   Ticks start;
   Ticks end;
 };
@@ -89,6 +90,7 @@ struct Picture {
   std::int32_t slices = 1;         ///< of a microbatch
   std::int32_t flows = 1;          ///< directions in which microbatches cross the stages
   std::int32_t chunks = 1;         ///< the most stages that a device has
+  std::int32_t shades = 1;         ///< flows, where there are several; else chunks
   Memory memory;                   ///< how the rows' memory is counted
   std::vector<Look> looks;         ///< those that its blocks have, in the order of Look
   std::vector<PictureRow> rows;    ///< by device
@@ -123,11 +125,6 @@ std::int64_t expected_blocks(const Problem& problem, const PictureView& view);
 /// show a part. To be asked before a run with expected_blocks(), after it with Picture::blocks(),
 /// in a comparison with the sum of them.
 void require_drawable(std::int64_t blocks, const DrawingLimit& limit);
-
-/// The shade of a block among shades(): which flow it is of, where there are several; else which
-/// chunk of its device.
-std::int32_t shade(const Picture& picture, const Block& block);
-std::int32_t shades(const Picture& picture);
 
 /// The microbatch of an op as a block shows it: "3", or "3.1" for slice 1 where there are slices.
 std::string microbatch_label(const Op& op, std::int32_t slices);

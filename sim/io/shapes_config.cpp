@@ -16,7 +16,6 @@ const std::vector<std::string> kKeys = {
     "kv_heads", "vocab", "experts", "top_k", "ep",    "sequence_parallel", "output"};
 const std::vector<std::string> kOutputKeys = {"format"};
 const std::vector<std::string> kFormats = {"table", "json"};
-constexpr std::array kTypes = {ElementType::fp32, ElementType::bf16, ElementType::fp8};
 
 constexpr IntegerRange kSizes{1, kLargestSize};
 constexpr IntegerRange kRanks{1, kMostRanks};
@@ -42,7 +41,7 @@ class ShapesReader {
     if (const auto value = values_.find(root, "sequence_parallel")) {
       sizes.sequence_parallel = values_.boolean(*value).value_or(false);
     }
-    read_type(root);
+    read_dtype(root);
     read_pairing(root);
     read_format(root);
     return config_;
@@ -60,14 +59,12 @@ class ShapesReader {
     return value ? values_.integer(*value, range) : std::nullopt;
   }
 
-  void read_type(const ConfigValue& root) {
+  void read_dtype(const ConfigValue& root) {
     const auto value = values_.find(root, "dtype");
     if (!value) return;
-    std::vector<std::string> names;
-    names.reserve(kTypes.size());
-    for (const ElementType type : kTypes) names.emplace_back(name(type));
+    const std::vector<std::string> names = dtype_names();
     if (const auto chosen = values_.choice(*value, names, alternatives(names))) {
-      config_.sizes.type = kTypes[*chosen];
+      config_.sizes.dtype = static_cast<Dtype>(*chosen);
     }
   }
 
@@ -76,7 +73,8 @@ class ShapesReader {
     const auto value = values_.find(root, "pairing");
     if (!value) return;
     if (values_.find(root, "experts")) {
-      values_.add_fault(*value, "experts are not split over tp", "no pairing beside experts");
+      values_.add_fault(*value, "experts are split column/row over tp",
+                        "no pairing beside experts");
       return;
     }
     std::vector<std::string> names;

@@ -33,7 +33,7 @@ std::string sizes_json(const ShapesConfig& config) {
   std::string text = fmt::format(
       "\"batch\": {}, \"seq\": {}, \"hidden\": {}, \"tp\": {}, \"dtype\": \"{}\", "
       "\"ffn\": {}",
-      sizes.batch, sizes.seq, sizes.hidden, sizes.tp, name(sizes.type), sizes.inner());
+      sizes.batch, sizes.seq, sizes.hidden, sizes.tp, name(sizes.dtype), sizes.inner());
   const auto add = [&](std::string_view key, const std::optional<std::int64_t>& size) {
     if (size) text += fmt::format(", \"{}\": {}", key, *size);
   };
@@ -59,7 +59,13 @@ std::string placement_json(const TensorPlacement& placement) {
                      json_string(placement.dimension), placement.parts, placement.copies);
 }
 
-std::string tensor_json(const Tensor& tensor, ElementType type) {
+/// Of a tensor that expert-parallel ranks share too.
+std::string over_tp_json(const TensorPlacement& placement) {
+  if (placement == whole()) return "";
+  return fmt::format(", \"over_tp\": {{{}}}", placement_json(placement));
+}
+
+std::string tensor_json(const Tensor& tensor, Dtype dtype) {
   const auto number = [](std::int64_t size) { return std::to_string(size); };
   return fmt::format(
       "{{\"name\": {}, \"role\": {}, \"dimensions\": {}, \"shape\": {}, {}, "
@@ -67,8 +73,8 @@ std::string tensor_json(const Tensor& tensor, ElementType type) {
       json_string(tensor.name), json_string(tensor.role),
       array_json(tensor.dimensions, [](const Dimension& of) { return json_string(of.name); }),
       array_json(tensor.dimensions, [](const Dimension& of) { return std::to_string(of.size); }),
-      placement_json(tensor.placement), array_json(shape_on_rank(tensor), number),
-      format_int128(bytes_on_rank(tensor, type)));
+      placement_json(tensor.placement) + over_tp_json(tensor.over_tp),
+      array_json(shape_on_rank(tensor), number), format_int128(bytes_on_rank(tensor, dtype).count));
 }
 
 std::string communication_json(const LayerCommunication& given) {
@@ -82,18 +88,19 @@ std::string communication_json(const LayerCommunication& given) {
         "\"{}\", \"tensor\": {}, \"ranks\": {}, \"elements\": {}, \"bytes\": {}, "
         "\"wire_factor\": \"{}/{}\", \"wire_bytes\": {}, \"once_per_step\": {}",
         name(given.collective), json_string(given.tensor), given.ranks,
-        format_int128(given.elements), format_int128(given.bytes), format_int128(factor.numerator),
-        format_int128(factor.denominator), exact_or_rounded(given.wire_bytes), given.once_per_step);
+        format_int128(given.elements), format_int128(given.bytes.count),
+        format_int128(factor.numerator), format_int128(factor.denominator),
+        exact_or_rounded(given.wire_bytes), given.once_per_step);
   }
   return text + fmt::format(", \"reason\": {}}}", json_string(given.reason));
 }
 
-std::string block_json(const LayerBlock& block, ElementType type) {
+std::string block_json(const LayerBlock& block, Dtype dtype) {
   return fmt::format(
       "{{\n      \"name\": {},\n      \"tensors\": {},\n      \"communication\": {},\n"
       "      \"wire_bytes\": {{\"forward\": {}, \"backward\": {}}}\n    }}",
       json_string(block.name),
-      lines_json(block.tensors, 8, [&](const Tensor& of) { return tensor_json(of, type); }),
+      lines_json(block.tensors, 8, [&](const Tensor& of) { return tensor_json(of, dtype); }),
       lines_json(block.communications, 8, communication_json),
       exact_or_rounded(wire_bytes(block, PassDirection::forward)),
       exact_or_rounded(wire_bytes(block, PassDirection::backward)));
@@ -111,7 +118,7 @@ std::string shapes_json(const ShapesConfig& config, std::span<const LayerBlock> 
       "  \"pipesim_version\": \"{}\"\n}}\n",
       sizes_json(config),
       lines_json(blocks, 4,
-                 [&](const LayerBlock& block) { return block_json(block, config.sizes.type); }),
+                 [&](const LayerBlock& block) { return block_json(block, config.sizes.dtype); }),
       kVersion);
 }
 

@@ -65,6 +65,17 @@ std::string placement_text(const TensorPlacement& placement) {
   return text;
 }
 
+std::string placements_text(const Tensor& tensor) {
+  const std::string first = placement_text(tensor.placement);
+  if (tensor.over_tp == whole()) return first;
+  const std::string within = placement_text(tensor.over_tp);
+  if (first == "whole") return within;
+  if (tensor.over_tp.kind == TensorPlacement::Kind::partial_sum) {
+    return fmt::format("{} over ep, {} over tp", first, within);
+  }
+  return fmt::format("{} over ep, along {} over tp", first, tensor.over_tp.dimension);
+}
+
 std::string heading(const LayerSizes& sizes) {
   std::string text = fmt::format("B={}  S={}  d={}  f={}  tp={}", sizes.batch, sizes.seq,
                                  sizes.hidden, sizes.inner(), sizes.tp);
@@ -82,7 +93,7 @@ std::string heading(const LayerSizes& sizes) {
     add("k", sizes.top_k.value_or(1));
     add("ep", sizes.ep.value_or(1));
   }
-  text += fmt::format("  {}\n", name(sizes.type));
+  text += fmt::format("  {}\n", name(sizes.dtype));
   if (sizes.heads) text += "a heads of h columns, g of keys and values\n";
   if (sizes.experts) text += "n: the tokens of all ep ranks, once for each of their k experts\n";
   if (sizes.sequence_parallel) {
@@ -91,13 +102,13 @@ std::string heading(const LayerSizes& sizes) {
   return text;
 }
 
-std::string tensors_text(const LayerBlock& block, ElementType type) {
+std::string tensors_text(const LayerBlock& block, Dtype dtype) {
   TextTable table("lllrrrl");
   table.add({"  tensor", "", "dimensions", "whole", "on each rank", "bytes there", "placement"});
   for (const Tensor& tensor : block.tensors) {
     table.add({"  " + tensor.name, tensor.role, names_text(tensor.dimensions),
                sizes_text(tensor.dimensions), shape_text(shape_on_rank(tensor)),
-               readable_bytes({bytes_on_rank(tensor, type), 1}), placement_text(tensor.placement)});
+               readable_bytes({bytes_on_rank(tensor, dtype).count, 1}), placements_text(tensor)});
   }
   return table.text(0);
 }
@@ -111,7 +122,7 @@ std::string communication_text(const LayerBlock& block) {
     table.add({"  " + given.operation, std::string(name(given.direction)),
                std::string(name(given.collective)), given.tensor,
                is_none ? "" : with_commas(given.elements),
-               is_none ? "" : readable_bytes({given.bytes, 1}),
+               is_none ? "" : readable_bytes({given.bytes.count, 1}),
                is_none ? "" : readable_bytes(given.wire_bytes), given.reason});
   }
   return table.text(0);
@@ -128,9 +139,9 @@ Ratio wire_of(std::span<const LayerBlock> blocks, PassDirection direction) {
   return total;
 }
 
-std::string block_text(const LayerBlock& block, ElementType type) {
+std::string block_text(const LayerBlock& block, Dtype dtype) {
   return fmt::format("\n{}\n{}\n{}\n  wire per rank and microbatch: {}\n", block.name,
-                     tensors_text(block, type), communication_text(block),
+                     tensors_text(block, dtype), communication_text(block),
                      wire_text(wire_bytes(block, PassDirection::forward),
                                wire_bytes(block, PassDirection::backward)));
 }
@@ -171,7 +182,7 @@ std::string comparison_text(std::span<const LayerBlock> blocks) {
 
 std::string shapes_table(const ShapesConfig& config, std::span<const LayerBlock> blocks) {
   std::string text = heading(config.sizes);
-  for (const LayerBlock& block : blocks) text += block_text(block, config.sizes.type);
+  for (const LayerBlock& block : blocks) text += block_text(block, config.sizes.dtype);
   std::vector<LayerBlock> ffn;
   std::copy_if(blocks.begin(), blocks.end(), std::back_inserter(ffn),
                [](const LayerBlock& block) { return block.name.starts_with("FFN"); });

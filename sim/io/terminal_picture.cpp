@@ -161,27 +161,26 @@ class TerminalPicture {
   }
 
   /// "F", or "f" for every second chunk or flow.
-  char letter_of(const Picture& picture, Look look, const Block& block) const {
+  static char letter_of(Look look, std::int32_t shade) {
     const char upper = letter(look);
-    return shade(picture, block) % 2 == 0
-               ? upper
-               : static_cast<char>(std::tolower(static_cast<unsigned char>(upper)));
+    return shade % 2 == 0 ? upper
+                          : static_cast<char>(std::tolower(static_cast<unsigned char>(upper)));
   }
 
-  void put_op(std::vector<Cell>& cells, const Picture& picture, const Block& block, const Op& op,
+  void put_op(std::vector<Cell>& cells, const Picture& picture, const Op& op, std::int32_t shade,
               std::int32_t begin, std::int32_t end) {
     const auto width = static_cast<std::size_t>(end - begin);
     const Look of_op = look(op.kind);
     drawn_.insert(of_op);
     const bool has_number = of_op != Look::optimizer && op.kind != OpKind::grad_sync;
     const std::string number = has_number ? microbatch_label(op, picture.slices) : "";
-    std::string shown(1, letter_of(picture, of_op, block));
+    std::string shown(1, letter_of(of_op, shade));
     if (in_colour()) shown.clear();
     if (shown.size() + number.size() <= width) shown += number;
     shown.resize(width, in_colour() ? ' ' : kContinues);
     std::optional<Paint> paint;
     if (in_colour()) {
-      paint = pipesim::paint(of_op, shade(picture, block), shades(picture), Ground::dark);
+      paint = pipesim::paint(of_op, shade, picture.shades, Ground::dark);
       if (op.microbatch.value % 2 == 1) paint = stronger(*paint);
     }
     for (std::int32_t column = begin; column < end; ++column) {
@@ -197,9 +196,11 @@ class TerminalPicture {
     std::int32_t middle = end;
     if (block.step.overlapped) {
       middle = begin + (end - begin + 1) / 2;
-      if (middle < end) put_op(cells, picture, block, *block.step.overlapped, middle, end);
+      if (middle < end) {
+        put_op(cells, picture, *block.step.overlapped, block.overlapped_shade, middle, end);
+      }
     }
-    put_op(cells, picture, block, block.step.op, begin, middle);
+    put_op(cells, picture, block.step.op, block.shade, begin, middle);
   }
 
   void add_row(const Picture& picture, const PictureRow& row) {
@@ -217,7 +218,7 @@ class TerminalPicture {
     for (const Block& block : row.blocks) {
       put_block(cells, picture, block);
       any_pair_ = any_pair_ || block.step.overlapped.has_value();
-      any_odd_shade_ = any_odd_shade_ || shade(picture, block) % 2 == 1;
+      any_odd_shade_ = any_odd_shade_ || block.shade % 2 == 1 || block.overlapped_shade % 2 == 1;
     }
     text_ += fmt::format("{:<{}}", fmt::format("device {}", row.device.value), label_width_);
     add_cells(cells);

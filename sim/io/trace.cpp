@@ -71,19 +71,22 @@ double parsed(std::string_view decimal) {
 }
 double parsed(Ticks ticks) { return parsed(microseconds(ticks)); }
 
-/// Whether a slice is over, as viewers compute it, when the next one may start. speedscope adds
-/// in doubles; Perfetto cuts both to whole nanoseconds first and drops what overlaps.
-bool ends_in_time(double start, double duration, double end) {
+/// Whether a slice is over, as viewers compute it, when the next one may start. speedscope adds in
+/// doubles, counted from the first slice of the track; Perfetto cuts both to whole nanoseconds
+/// first and drops what overlaps.
+bool ends_in_time(double start, double duration, double end, double first) {
   const auto nanoseconds = [](double time) { return std::trunc(time * 1000.0); };
-  return start + duration <= end && nanoseconds(start) + nanoseconds(duration) <= nanoseconds(end);
+  return start + duration <= end && start - first + duration <= end - first &&
+         nanoseconds(start) + nanoseconds(duration) <= nanoseconds(end);
 }
 
-/// The duration to write for a slice: its own, or less by the few ticks that rounding adds.
-Ticks viewed_duration(const Span& span) {
+/// The duration to write for a slice of a track whose first slice begins at `first`: its own, or
+/// less by the few ticks that rounding adds.
+Ticks viewed_duration(const Span& span, Ticks first) {
   const double start = parsed(span.start);
   const double end = parsed(span.end);
   Ticks duration = span.end - span.start;
-  for (Ticks less{1}; !ends_in_time(start, parsed(duration), end); less = less * 2) {
+  for (Ticks less{1}; !ends_in_time(start, parsed(duration), end, parsed(first)); less = less * 2) {
     duration = std::max(Ticks{0}, duration - less);
   }
   return duration;
@@ -95,12 +98,12 @@ enum class ArrowEnd : char { leaves = 's', passes = 't', enters = 'f' };
 /// When an arrow touches a slice that it leaves or enters: a quarter of it inside, for at its very
 /// ends viewers take a neighbour for it. Nothing if the slice, as viewers see it, is too short to
 /// have an inside.
-std::optional<Ticks> arrow_time(ArrowEnd end, const Span& span) {
+std::optional<Ticks> arrow_time(ArrowEnd end, const Span& span, Ticks first) {
   const Ticks quarter{(span.end - span.start).count / 4};
   const Ticks time = end == ArrowEnd::leaves ? span.end - quarter : span.start + quarter;
   const double start = parsed(span.start);
   const double inside = parsed(time);
-  if (start < inside && inside < start + parsed(viewed_duration(span))) return time;
+  if (start < inside && inside < start + parsed(viewed_duration(span, first))) return time;
   return std::nullopt;
 }
 
@@ -145,6 +148,7 @@ class TraceWriter {
 
   void write() {
     append(R"({{"displayTimeUnit":"{}","traceEvents":[)", display_unit(timeline_));
+    find_first_slices();
     for (std::size_t lane = 0; lane < timeline_.devices(); ++lane) write_names(lane);
     write_lanes_beside();
     for (std::size_t lane = 0; lane < timeline_.devices(); ++lane) {
@@ -184,6 +188,37 @@ class TraceWriter {
   void flush() {
     file_.write({buffer_.data(), buffer_.size()});
     buffer_.clear();
+  }
+
+  // When the first slice of each track begins.
+  void find_first_slices() {
+    const auto add = [this](const TraceTrack& track, const Span& span) {
+      const auto found = first_slices_.find(track);
+      const bool is_first = found == first_slices_.end() || span.start < found->second;
+      if (is_first && viewed_duration(span, span.start) > Ticks{0}) {
+        first_slices_[track] = span.start;
+      }
+    };
+    for (std::size_t lane = 0; lane < timeline_.devices(); ++lane) {
+      for (const Span* span = timeline_.begin(lane); span != timeline_.end(lane); ++span) {
+        add({lane}, *span);
+      }
+    }
+    for (auto id = static_cast<TaskId>(graph_.compute_tasks()); id < graph_.size(); ++id) {
+      if (graph_.is_transfer(id)) {
+        const TransferTracks tracks = tracks_.of(id);
+        add(tracks.send, timeline_.spans[id]);
+        add(tracks.receive, timeline_.spans[id]);
+      } else {
+        add(track_beside(id), timeline_.spans[id]);
+      }
+    }
+  }
+
+  // What stands before the first that lasts, as viewers see it, counts from itself.
+  Ticks first_slice(const TraceTrack& track, const Span& span) const {
+    const auto found = first_slices_.find(track);
+    return found == first_slices_.end() ? span.start : std::min(found->second, span.start);
   }
 
   void write_names(std::size_t lane) {
@@ -256,8 +291,10 @@ class TraceWriter {
     consumer.kind = is_forward ? OpKind::forward : OpKind::backward;
     consumer.stage = Stage{span.op.stage.value + (is_forward ? 1 : -1)};
     const std::optional<Arrow> arrow = arrow_to(consumer);
-    const std::optional<Ticks> into = arrow_time(ArrowEnd::enters, span);
-    const std::optional<Ticks> out = arrow_time(ArrowEnd::leaves, span);
+    const std::optional<Ticks> into =
+        pipesim::arrow_time(ArrowEnd::enters, span, first_slice(tracks.send, span));
+    const std::optional<Ticks> out =
+        pipesim::arrow_time(ArrowEnd::leaves, span, first_slice(tracks.receive, span));
     if (!arrow || !into || !out) return;
     write_arrow_end(ArrowEnd::passes, tracks.send, *arrow, *into);
     write_arrow_end(ArrowEnd::passes, tracks.receive, *arrow, *out);
@@ -281,15 +318,21 @@ class TraceWriter {
     };
     if (!exists(from) || !exists(consumer.stage)) return std::nullopt;
     const TaskId to = graph_.find(kind, consumer.stage, consumer.microbatch);
-    const Span& producer = timeline_.spans[graph_.find(kind, from, consumer.microbatch)];
+    const TaskId producer = graph_.find(kind, from, consumer.microbatch);
     const std::optional<Ticks> leaves = arrow_time(ArrowEnd::leaves, producer);
-    const std::optional<Ticks> enters = arrow_time(ArrowEnd::enters, timeline_.spans[to]);
+    const std::optional<Ticks> enters = arrow_time(ArrowEnd::enters, to);
     if (!leaves || !enters) return std::nullopt;
     const bool is_gradient = kind == Role::gradient;
     return Arrow{.name = is_gradient ? "gradient" : "activation",
                  .id = 2 * std::int64_t{to} + (is_gradient ? 2 : 1),
                  .leaves = *leaves,
                  .enters = *enters};
+  }
+
+  // Of a task on a compute lane.
+  std::optional<Ticks> arrow_time(ArrowEnd end, TaskId task) const {
+    const Span& span = timeline_.spans[task];
+    return pipesim::arrow_time(end, span, first_slice({index(graph_.device(task))}, span));
   }
 
   void write_arrow_end(ArrowEnd end, const TraceTrack& track, const Arrow& arrow, Ticks time) {
@@ -303,12 +346,16 @@ class TraceWriter {
         span.released_by == Span::kNotReleased
             ? ""
             : fmt::format(R"(,"released_by":"{}")", step_token(timeline_.spans[span.released_by]));
-    event('X', track,
-          R"("name":"{}","cat":"{}","cname":"{}","ts":{},"dur":{},)"
+    // speedscope does not nest slices that begin and end at one time.
+    const Ticks duration = viewed_duration(span, first_slice(track, span));
+    const std::string extent =
+        duration == Ticks{0} ? R"("s":"t")" : fmt::format(R"("dur":{})", microseconds(duration));
+    event(duration == Ticks{0} ? 'i' : 'X', track,
+          R"("name":"{}","cat":"{}","cname":"{}","ts":{},{},)"
           R"("args":{{"stage":{},"microbatch":{}{}}})",
           step_label({.op = span.op, .overlapped = span.overlapped}), kind.category, kind.color,
-          microseconds(span.start), microseconds(viewed_duration(span)), span.op.stage.value,
-          span.op.microbatch.value, released_by);
+          microseconds(span.start), extent, span.op.stage.value, span.op.microbatch.value,
+          released_by);
   }
 
   void write_counter(std::size_t lane) {
@@ -354,6 +401,7 @@ class TraceWriter {
   const Timeline& timeline_;
   TraceTracks tracks_;
   std::vector<std::vector<MemoryPoint>> live_activations_;  // by device
+  std::map<TraceTrack, Ticks> first_slices_;
   OutputFile& file_;
   fmt::memory_buffer buffer_;
   std::string_view separator_;

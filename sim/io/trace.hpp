@@ -8,7 +8,8 @@
 namespace pipesim {
 
 /// Writes one process per device (pid = device, "device 0"), whose thread 0 ("compute") has a
-/// slice per op ("F3") or overlapped pair ("F3+B1"), idle time left empty. Where transfers are
+/// slice per op ("F3") or overlapped pair ("F3+B1"), an instant where it takes no time, and
+/// idle time left empty. Where transfers are
 /// tasks each is a slice on the sender's and on the receiver's thread of trace_tracks.hpp, from its
 /// start to its end: a latency after that is no slice. Threads other than 0 are named where they
 /// have a slice. An arrow leads from each forward to the next stage's forward ("activation") and

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "tests/cli/process.hpp"
@@ -61,10 +63,47 @@ TEST_SUITE("cli") {
           "  \"variation\": {\"jitter\": {\"kind\": \"lognormal\", \"cv\": 0.007688}}\n}\n");
     const Outcome looped =
         run_pipesim(std::string(kTraces) +
-                    " -p 1 --schedule interleaved_1f1b | \"$PIPESIM\" --config - "
-                    "--set schedule.v=2 --quiet --format csv --no-header");
+                    " --schedule interleaved_1f1b --set schedule.v=2 | \"$PIPESIM\" --config - "
+                    "--quiet --format csv --no-header");
     CHECK(looped.exit_code == 0);
     CHECK(looped.out.rfind("1,interleaved_1f1b,1,2,us,15016.75,15016.75,", 0) == 0);
+  }
+
+  TEST_CASE("what import writes runs, on as many devices as the schedule needs for the stages") {
+    const TemporaryDirectory directory;
+    std::string table = "stage,kind,time\n";
+    for (int stage = 0; stage < 8; ++stage) {
+      table += fmt::format("{0},F,1\n{0},I,1\n{0},W,1\n", stage);
+    }
+    directory.file("times.csv", table);
+    const auto devices = [&](const std::string& schedule) {
+      const Outcome outcome = run_pipesim_in(
+          directory, "import --csv times.csv -m 16 --output run.json --schedule " + schedule);
+      CHECK(outcome.exit_code == 0);
+      const Outcome run = run_pipesim_in(directory, "--config run.json --quiet --format csv");
+      CHECK(run.exit_code == 0);
+      CHECK(run.err == "");
+      return nlohmann::json::parse(read_file(directory.path("run.json"))).at("p").get<int>();
+    };
+    CHECK(devices("1f1b") == 8);
+    CHECK(devices("zb_h1") == 8);
+    CHECK(devices("dualpipe") == 8);
+    CHECK(devices("interleaved_1f1b --set schedule.v=4") == 2);
+    CHECK(devices("interleaved_1f1b --set schedule.v=2 --set schedule.group=8") == 4);
+    CHECK(devices("looped_bfs --set schedule.v=8") == 1);
+    CHECK(devices("zb_v") == 4);
+    CHECK(devices("v_half") == 4);
+    CHECK(devices("hanayo --set schedule.waves=2") == 2);
+    const auto refused = [&](const std::string& arguments) {
+      return run_pipesim_in(directory, "import --csv times.csv -m 16 " + arguments).err;
+    };
+    CHECK(refused("--schedule interleaved_1f1b --set schedule.v=3") ==
+          "command line: --schedule: 8 measured stages, but interleaved_1f1b has 3 on a device; a "
+          "schedule of which as many stages are measured on every device\n");
+    CHECK(refused("-p 4 --schedule interleaved_1f1b --set schedule.v=4") ==
+          "command line: -p: 8 measured stages, but interleaved_1f1b on 4 devices has 16; as many "
+          "as are measured\n");
+    CHECK(refused("--set schedule.w=4").find("/schedule/w") != std::string::npos);
   }
 
   TEST_CASE("import of a table") {
@@ -104,10 +143,12 @@ TEST_SUITE("cli") {
           "command line: import: {rank} stands for nothing; a name in which {stage} and "
           "{microbatch} stand for numbers\n");
     CHECK(fault(std::string(kTraces) + " -p 3") ==
-          "command line: -p: 2 measured stages on 3 devices; as many stages on every device\n");
+          "command line: -p: 2 measured stages, but 1f1b on 3 devices has 3; as many as are "
+          "measured\n");
     CHECK(fault(std::string(kTraces) + " --t-f 3") ==
           "command line: --t-f: not an option of an import; -p, -m, --schedule, --set "
-          "time_unit=UNIT, --output and the options of pipesim import --help\n");
+          "schedule.NAME=VALUE, --set time_unit=UNIT, --output and the options of pipesim import "
+          "--help\n");
     CHECK(fault(std::string(kTraces) + " --schedule 1f1c")
               .rfind("command line: --schedule: /schedule: \"1f1c\" is unknown", 0) == 0);
     CHECK(fault("import --csv x.csv --category cpu_op") ==

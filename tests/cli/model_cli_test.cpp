@@ -28,7 +28,7 @@ TEST_SUITE("cli") {
     CHECK(result.at("iteration_time") == 13732.910528124);
     CHECK(result.at("t_total") == result.at("iteration_time"));
     const json& model = result.at("model");
-    CHECK(model.at("parameters") == 174'615'822'336);
+    CHECK(model.at("parameters") == 174'615'846'912);
     CHECK(model.at("devices") == 64);
     CHECK(model.at("tokens_per_iteration") == 64 * 2048);
     CHECK(model.at("tokens_per_second") == 9544.37151044);
@@ -62,7 +62,7 @@ TEST_SUITE("cli") {
   TEST_CASE("gpt3-175b as a table") {
     const std::string table = run_pipesim(kGpt3).out;
     for (const std::string line :
-         {"p=8  m=64  96 layers, 174615822336 parameters  tp=8 with sp  dp=1  memory.limit=80GB\n",
+         {"p=8  m=64  96 layers, 174615846912 parameters  tp=8 with sp  dp=1  memory.limit=80GB\n",
           "  iteration time       13732.910528124 ms  of the one step\n",
           "  tokens/s             9544.37             131072 tokens a step on 64 devices\n",
           "  MFU                  51.45 %             model FLOPs utilisation: 1.41092e+17 FLOPs a "
@@ -133,8 +133,18 @@ TEST_SUITE("cli") {
           "a layout of 24 stages on p = 8 devices\n");
     // With full recomputation the backward is one op.
     CHECK(fault("--set model.recompute=full --schedule zb_h1").find("t_w") != std::string::npos);
-    CHECK(
-        fault("--set model.seq=16777216 --set model.microbatch=1048576 --set model.hidden=4194304 "
-              "--set model.heads=65536") != "");
+    const std::string too_long =
+        ": /model: a microbatch's time on a stage does not fit in 64 bits of picoseconds; at most "
+        "some 106.75 days: a smaller model or faster hardware\n";
+    for (const std::string arguments :
+         {"--set model.seq=16777216 --set model.microbatch=1048576 --set model.hidden=4194304 "
+          "--set model.heads=65536",
+          "--set hardware.peak_flops=1FLOP/s", "--set hardware.achievable=0.000000001",
+          "--set hardware.memory_bandwidth=1b/s", "--set hardware.intra.latency=9000000s"}) {
+      CAPTURE(arguments);
+      CHECK(fault(arguments) == "configs/gpt3-175b.json:5:12" + too_long);
+      CHECK(fault(arguments + " --set model.layers=balance --set model.layer_count=96")
+                .find(too_long) != std::string::npos);
+    }
   }
 }

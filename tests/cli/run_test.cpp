@@ -40,7 +40,7 @@ TEST_SUITE("cli") {
     CHECK(row("communication.json") == "1f1b,4,8,ms,49,24,2.04166666667,4");
     CHECK(row("shared_link.json") == "1f1b,4,8,ms,71,24,2.95833333333,4");
     CHECK(row("slow_stage.json") == "1f1b,4,8,ms,42,36,1.16666666667,4");
-    CHECK(shell("ls configs | wc -l").out == "9\n");
+    CHECK(shell("ls configs | wc -l").out == "10\n");
   }
 
   TEST_CASE("m=16: T_total 114, T_ideal 96, bubble ratio 1.1875, for both schedules") {

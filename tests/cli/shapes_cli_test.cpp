@@ -109,14 +109,16 @@ TEST_SUITE("cli") {
     CHECK(
         fault("shapes --sq 4") ==
         "command line: unknown argument \"--sq\"; see pipesim --help (did you mean \"--seq\"?)\n");
-    CHECK(fault(std::string(kExercise) + "--dtype fp12 --pairing rowrow --format csv") ==
-          "command line: --dtype: /dtype: \"fp12\" is unknown; fp32, bf16 or fp8 (did you mean "
-          "\"fp32\"?)\n"
-          "command line: --pairing: /pairing: \"rowrow\" is unknown; column/row, row/row, "
-          "column/column, row/column or all (did you mean \"row/row\"?)\n"
-          "command line: --format: /output/format: \"csv\" is unknown; table or json\n");
+    CHECK(
+        fault(std::string(kExercise) + "--dtype fp12 --pairing rowrow --format csv") ==
+        "command line: --dtype: /dtype: \"fp12\" is unknown; fp32, bf16, fp16 or fp8 (did you mean "
+        "\"fp32\"?)\n"
+        "command line: --pairing: /pairing: \"rowrow\" is unknown; column/row, row/row, "
+        "column/column, row/column or all (did you mean \"row/row\"?)\n"
+        "command line: --format: /output/format: \"csv\" is unknown; table or json\n");
     CHECK(fault(std::string(kExercise) + "--experts 8 --pairing all --seq 0") ==
-          "command line: --pairing: /pairing: experts are not split over tp; no pairing beside "
+          "command line: --pairing: /pairing: experts are split column/row over tp; no pairing "
+          "beside "
           "experts\n"
           "command line: --seq: /seq: 0 is too small; an integer from 1 to 16777216\n");
     CHECK(fault(std::string(kExercise) + "-p 4") ==

@@ -1,4 +1,4 @@
-// Pictures of runs, random ones among them.
+// Random runs as far as their pictures.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -27,7 +27,6 @@ inline Report report_of(const TaskGraph& graph, const Timeline& timeline) {
   return report;
 }
 
-/// A finished run that can be drawn.
 struct Drawn {
   TaskGraph graph;
   Timeline timeline;
@@ -65,6 +64,7 @@ void for_random_runs(std::uint64_t seed, int count, Check check) {
   }
 }
 
+/// The same for their pictures.
 template <class Check>
 void for_random_pictures(std::uint64_t seed, int count, Check check) {
   for_random_runs(seed, count, [&](const Drawn& drawn, std::mt19937_64& random) {
