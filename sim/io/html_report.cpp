@@ -17,27 +17,30 @@ namespace pipesim {
 
 namespace {
 
-/// One member of the outermost object a line, as it stands there.
+/// The members of the outermost object, each on a line of its own, as text of a page.
 std::string with_lines(std::string_view json) {
   std::string result;
+  std::size_t begin = 0;
+  const auto end_line = [&](std::size_t end, std::string_view next) {
+    result += xml_text(json.substr(begin, end - begin)) + std::string(next);
+    begin = end;
+  };
   int depth = 0;
   bool in_string = false;
   for (std::size_t i = 0; i < json.size(); ++i) {
     const char c = json[i];
-    if (in_string) {
-      result += c;
-      if (c == '\\') result += json[++i];
-      if (c == '"') in_string = false;
-      continue;
-    }
-    in_string = c == '"';
+    if (in_string && c == '\\') ++i;
+    if (c == '"') in_string = !in_string;
+    if (in_string) continue;
     if (c == '{' || c == '[') ++depth;
     if (c == '}' || c == ']') --depth;
-    if (c == '}' && depth == 0) result += '\n';
-    if (c == ' ' && depth == 1 && result.ends_with("\n  ")) continue;
-    result += c;
-    if (depth == 1 && (c == ',' || (c == '{' && result.size() == 1))) result += "\n  ";
+    if (c == '}' && depth == 0) end_line(i, "\n");
+    if (depth == 1 && (c == ',' || i == 0)) {
+      end_line(i + 1, "\n  ");
+      if (json[begin] == ' ') ++begin;
+    }
   }
+  end_line(json.size(), "");
   return result;
 }
 
@@ -77,7 +80,7 @@ std::string config_block(const RunConfig& config) {
       "<pre tabindex=\"0\">{}</pre>\n"
       "<p class=\"faint\">As <code>run.json</code> it gives this result again: <code>pipesim "
       "--config run.json</code>. Hash {}.</p></div>\n",
-      xml_text(with_lines(resolved_json(config))), config_hash(config));
+      with_lines(resolved_json(config)), config_hash(config));
 }
 
 std::string page(const std::string& title, const std::string& begin, const std::string& end,

@@ -23,7 +23,8 @@ class Timeline {
   constructor(section, runs) {
     this.section = section;
     this.scenes = runs.map((run) => new Scene(run));
-    this.full = { from: Number(data.from), to: Number(data.to) };
+    const from = Number(data.from);
+    this.full = { from, to: Math.max(from + 1, Number(data.to)) };
     this.view = { ...this.full };
     this.options = { critical: data.critical, causes: false, transfers: true, memory: data.memory };
     this.microbatch = null;
