@@ -89,6 +89,7 @@ void require_different_files(const Request& request, const RunConfig& run) {
                       .allowed = "a file for one of them"});
   }
   std::vector<NamedFile> files;
+  files.reserve(request.measured.kineto.size() + request.plot.results.size());
   for (const std::string& trace : request.measured.kineto) files.push_back({"a trace", "", trace});
   for (const std::string& results : request.plot.results) {
     files.push_back({"the results", "", results == "-" ? "" : results});
