@@ -66,9 +66,9 @@ std::string placement_text(const TensorPlacement& placement) {
 }
 
 std::string placements_text(const Tensor& tensor) {
-  const std::string first = placement_text(tensor.placement);
+  std::string first = placement_text(tensor.placement);
   if (tensor.over_tp == whole()) return first;
-  const std::string within = placement_text(tensor.over_tp);
+  std::string within = placement_text(tensor.over_tp);
   if (first == "whole") return within;
   if (tensor.over_tp.kind == TensorPlacement::Kind::partial_sum) {
     return fmt::format("{} over ep, {} over tp", first, within);

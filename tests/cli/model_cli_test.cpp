@@ -136,11 +136,13 @@ TEST_SUITE("cli") {
     const std::string too_long =
         ": /model: a microbatch's time on a stage does not fit in 64 bits of picoseconds; at most "
         "some 106.75 days: a smaller model or faster hardware\n";
-    for (const std::string arguments :
-         {"--set model.seq=16777216 --set model.microbatch=1048576 --set model.hidden=4194304 "
-          "--set model.heads=65536",
-          "--set hardware.peak_flops=1FLOP/s", "--set hardware.achievable=0.000000001",
-          "--set hardware.memory_bandwidth=1b/s", "--set hardware.intra.latency=9000000s"}) {
+    for (const std::string& arguments :
+         {std::string("--set model.seq=16777216 --set model.microbatch=1048576 --set "
+                      "model.hidden=4194304 --set model.heads=65536"),
+          std::string("--set hardware.peak_flops=1FLOP/s"),
+          std::string("--set hardware.achievable=0.000000001"),
+          std::string("--set hardware.memory_bandwidth=1b/s"),
+          std::string("--set hardware.intra.latency=9000000s")}) {
       CAPTURE(arguments);
       CHECK(fault(arguments) == "configs/gpt3-175b.json:5:12" + too_long);
       CHECK(fault(arguments + " --set model.layers=balance --set model.layer_count=96")

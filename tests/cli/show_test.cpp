@@ -9,6 +9,7 @@ using namespace pipesim::test;
 
 namespace {
 
+const std::string kPictures = PIPESIM_SOURCE_DIR "/tests/golden/show/";
 const std::string kShow = "show --config configs/hw5_2.json ";
 
 /// With these variables set, in front of the binary.
@@ -20,7 +21,7 @@ Outcome show_with(const std::string& variables, const std::string& options = "")
 
 TEST_SUITE("cli") {
   TEST_CASE("show: the pictures are those of tests/golden/show") {
-    std::istringstream commands(read_file("tests/golden/show/commands.txt"));
+    std::istringstream commands(read_file(kPictures + "commands.txt"));
     std::string line;
     int pictures = 0;
     while (std::getline(commands, line)) {
@@ -35,7 +36,7 @@ TEST_SUITE("cli") {
         return words;
       }() + "'");
       CHECK(outcome.exit_code == 0);
-      CHECK(outcome.out == read_file("tests/golden/show/" + name + ".txt"));
+      CHECK(outcome.out == read_file(kPictures + name + ".txt"));
       ++pictures;
     }
     CHECK(pictures >= 12);
