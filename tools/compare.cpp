@@ -112,7 +112,8 @@ void write_pictures(const std::vector<ComparedSchedule>& rows, const Request& re
   }
   if (!output.html.empty()) {
     files.open(output.html, "/output/html")
-        .write(comparison_page(rows, {.critical = request.picture.critical, .memory = false}));
+        .write(comparison_page(
+            rows, {.critical = request.picture.critical, .memory = request.picture.memory}));
   }
 }
 

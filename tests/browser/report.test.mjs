@@ -188,7 +188,7 @@ const pixels = (page, selector = 'canvas.lanes') => page.evaluate((of) => {
   // A copy: a canvas that is read may be drawn in another way from then on.
   const canvas = document.querySelector(of);
   const copy = Object.assign(document.createElement('canvas'), { width: canvas.width, height: canvas.height });
-  copy.getContext('2d').drawImage(canvas, 0, 0);
+  copy.getContext('2d', { willReadFrequently: true }).drawImage(canvas, 0, 0);
   const { data } = copy.getContext('2d').getImageData(0, 0, copy.width, copy.height);
   let hash = 0;
   for (let i = 0; i < data.length; i += 1) hash = (hash * 31 + data[i]) | 0;
@@ -268,6 +268,41 @@ test('100,000 bars: at most a call a column and lane at every zoom, and every ho
       await page.mouse.wheel(0, -150);
     }
     assert.ok(least < 200, 'zoomed in, few bars are left');
+  });
+});
+
+test('where many bars share a column of pixels, the one at its left edge is shown', async () => {
+  await withPage('-p 4 -m 5000 --t-f 2 --t-b 3.7 --set t_w=1.1 --schedule zb_h1', async (page) => {
+    for (const step of [0, 1, 2]) {
+      if (step > 0) await page.evaluate(() => window.pipesim.timeline.zoom(0.37));
+      await frame(page);
+      const { seen, wrong } = await page.evaluate(() => {
+        const { timeline: { view, scenes }, runs: [run] } = window.pipesim;
+        const canvas = scenes[0].canvas;
+        const copy = Object.assign(document.createElement('canvas'), { width: canvas.width, height: canvas.height });
+        copy.getContext('2d', { willReadFrequently: true }).drawImage(canvas, 0, 0);
+        const hex = (x, y) => '#' + [...copy.getContext('2d').getImageData(x, y, 1, 1).data].slice(0, 3)
+          .map((part) => part.toString(16).padStart(2, '0')).join('');
+        let seen = 0;
+        const wrong = [];
+        run.devices.forEach(({ blocks }, row) => {
+          for (let column = 0; column < 1200; column += 7) {
+            const time = view.from + (column / 1200) * (view.to - view.from);
+            let i = 0;
+            while (i < blocks.count && blocks.ends[i] <= time) ++i;
+            if (i === blocks.count || blocks.starts[i] > time) continue;
+            const expected = data.palette.light.looks[run.ops[blocks.op[i]].look][0];
+            const shown = hex(40 + column, 4 + row * 30 + 13);
+            ++seen;
+            if (shown !== expected) wrong.push([row, column, shown, expected]);
+          }
+        });
+        return { seen, wrong };
+      });
+      assert.ok(seen > 600, `${seen}`);
+      // An edge may fall on either side of a column's by rounding.
+      assert.ok(wrong.length <= 2, JSON.stringify(wrong.slice(0, 10)));
+    }
   });
 });
 

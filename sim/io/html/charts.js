@@ -84,9 +84,14 @@ function scatter(section, runs) {
     const xs = points.map(({ x }) => x);
     const low = Math.min(...xs);
     const high = Math.max(...xs);
-    const margin = (high - low) * 0.12 || high * 0.1 || 1;
+    // One slow schedule among many would press the others together.
+    const isLog = low > 0 && high > 2 * low;
+    const place = isLog ? Math.log : (value) => value;
+    const range = place(high) - place(low);
+    const margin = range * 0.12 || (isLog ? 0.1 : high * 0.1) || 1;
     const most = Math.max(...points.map(({ y }) => y)) * 1.15 || 1;
-    const x = (value) => left + ((value - low + margin) / (high - low + 2 * margin)) * (width - left - 12);
+    const x = (value) =>
+      left + ((place(value) - place(low) + margin) / (range + 2 * margin)) * (width - left - 12);
     const y = (value) => bottom - (value / most) * (bottom - 14);
     const picture = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img",
       "aria-label": `T_total and peak memory of ${points.length} schedules` });
@@ -94,38 +99,44 @@ function scatter(section, runs) {
       picture.append(svg("line", { class: "grid", x1: left, x2: width, y1: y(value), y2: y(value) }),
         svg("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, String(value)));
     }
-    const across = roundNumbers(high - low + 2 * margin);
-    const step = across[1] * (width < 500 ? 2 : 1);
-    for (let value = Math.ceil((low - margin) / step) * step; value <= high + margin; value += step) {
-      picture.append(svg("line", { class: "grid", x1: x(value), x2: x(value), y1: 8, y2: bottom }),
-        svg("text", { x: x(value), y: bottom + 18, "text-anchor": "middle" },
+    const step = roundNumbers(Math.max(high - low, high * 0.2))[1];
+    let free = left - 20;
+    for (let value = Math.floor((low * 0.8) / step) * step; x(value) < width - 12; value += step) {
+      const across = x(value);
+      if (!(across >= left && across > free)) continue;
+      free = across + 48;
+      picture.append(svg("line", { class: "grid", x1: across, x2: across, y1: 8, y2: bottom }),
+        svg("text", { x: across, y: bottom + 18, "text-anchor": "middle" },
           String(Number(value.toPrecision(6)))));
     }
     picture.append(
-      svg("text", { x: width - 4, y: height - 6, "text-anchor": "end" }, `T_total (${data.unit})`),
+      svg("text", { x: width - 4, y: height - 6, "text-anchor": "end" }, `T_total (${data.unit}${isLog ? ", logarithmic" : ""})`),
       svg("text", { x: 4, y: height - 6 }, `peak memory (${inBytes ? "GiB" : "microbatches"})`));
     const front = places.filter(({ run }) => run.onFront).sort((one, other) => one.x - other.x);
     const stairs = front.map((point, i) =>
       (i === 0 ? "M" : `L${x(point.x)},${y(front[i - 1].y)}L`) + `${x(point.x)},${y(point.y)}`);
     picture.append(svg("path", { class: "front", d: stairs.join("") }));
-    const taken = places.map((place) => ({ left: x(place.x) - 6, right: x(place.x) + 6,
-      top: y(place.y) - 6, bottom: y(place.y) + 6 }));
-    for (const place of [...places].sort((one, other) => other.run.onFront - one.run.onFront)) {
-      const text = place.names.join(", ");
-      const px = x(place.x);
-      const py = y(place.y);
+    const taken = places.map((spot) => ({ left: x(spot.x) - 6, right: x(spot.x) + 6,
+      top: y(spot.y) - 6, bottom: y(spot.y) + 6 }));
+    for (const spot of [...places].sort((one, other) => other.run.onFront - one.run.onFront)) {
+      const names = [...spot.names].sort((one, other) => one.length - other.length);
+      const text = names.length <= 2 ? names.join(", ") : `${names[0]} and ${names.length - 1} more`;
+      const px = x(spot.x);
+      const py = y(spot.y);
       picture.append(svg("circle", { cx: px, cy: py, r: 5,
-        class: place.run.onFront ? "on-front" : "behind" },
-        svg("title", {}, `${text}: ${place.x} ${data.unit}, ${place.run.peakText}`)));
+        class: spot.run.onFront ? "on-front" : "behind" },
+        svg("title", {}, `${names.join(", ")}: ${spot.x} ${data.unit}, ${spot.run.peakText}`)));
       const wide = text.length * 6.6;
-      const boxes = [[px + 9, py], [px - 9 - wide, py], [px - wide / 2, py - 16], [px - wide / 2, py + 16]]
+      const boxes = [[px + 9, py], [px - 9 - wide, py], [px - wide / 2, py - 16],
+        [px - wide / 2, py + 16], [px + 6, py - 15], [px + 6, py + 15], [px - 6 - wide, py - 15],
+        [px - 6 - wide, py + 15]]
         .map(([from, middle]) => ({ left: from, right: from + wide, top: middle - 7, bottom: middle + 7 }));
-      const free = boxes.find((box) => box.left >= left && box.right <= width && box.top > 0 &&
+      const room = boxes.find((box) => box.left >= left && box.right <= width && box.top > 0 &&
         box.bottom < bottom && taken.every((other) => box.right < other.left ||
           box.left > other.right || box.bottom < other.top || box.top > other.bottom));
-      if (!free) continue;
-      taken.push(free);
-      picture.append(svg("text", { x: free.left, y: free.bottom - 3, class: "name" }, text));
+      if (!room) continue;
+      taken.push(room);
+      picture.append(svg("text", { x: room.left, y: room.bottom - 3, class: "name" }, text));
     }
     section.querySelector("svg")?.remove();
     section.append(picture);

@@ -66,6 +66,46 @@ function paintMemory(memory, end, view, width, draw) {
   return calls;
 }
 
+// The lines of pixels that a row is painted on; each is shown as tall as its part of the row. A row
+// of a thousand bars costs a thousand fills of an array, and a few calls of the canvas.
+const kBlocks = 0;
+const kHalves = 1; // the second ops of pairs
+const kStrip = 2; // needs a line for halves after it
+const kChosen = 4; // the same three of the selected microbatch
+const kCritical = 8;
+const kCriticalStrip = 9;
+const kLines = 10;
+
+class Stack {
+  constructor(columns, lines) {
+    this.canvas = Object.assign(document.createElement("canvas"), { width: columns, height: lines });
+    this.image = new ImageData(columns, lines);
+    this.words = new Uint32Array(this.image.data.buffer);
+    this.columns = columns;
+  }
+
+  fill(line, x0, x1, word) {
+    this.words.fill(word, line * this.columns + x0, line * this.columns + x1);
+  }
+
+  finish() {
+    this.canvas.getContext("2d").putImageData(this.image, 0, 0);
+  }
+}
+
+const words = new Map();
+
+/** "#rrggbb" as it stands in the memory of an image, in the byte order of this machine. */
+function wordOf(colour) {
+  let word = words.get(colour);
+  if (word === undefined) {
+    const parts = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+    word = new Uint32Array(Uint8Array.from([...parts, 255]).buffer)[0];
+    words.set(colour, word);
+  }
+  return word;
+}
+
 class Scene {
   constructor(run) {
     this.run = run;
@@ -132,6 +172,7 @@ class Scene {
           if (name === "blocks") path.push({ rowIndex, start: lane.starts[i], end: lane.ends[i] });
         }
         lanes[name] = subset(lane, indices);
+        if (name === "blocks") lanes.chosen = new Set(indices);
       }
       return lanes;
     });
@@ -144,106 +185,128 @@ class Scene {
     const size = this.layout(options);
     const height = size.rows * size.row + size.gap;
     const target = Scene.prepare(this.canvas, width, height);
-    const { context, ratio, columns, gutter } = target;
-    const count = { calls: 0, lanes: 0, columns };
-    const px = (css) => Math.round(css * ratio);
-    const end = Number(this.run.tTotal);
-    const scale = columns / (view.to - view.from);
-    const labelled = size.bar >= 9;
-    const endColumn = Math.max(0, Math.min(columns, Math.round((end - view.from) * scale)));
-    const skip = Math.max(1, Math.ceil(12 / size.row));
-    this.run.devices.forEach((row, index) => {
-      const top = px(size.gap + index * size.row);
-      const bar = px(size.bar);
-      if (labelled || index % skip === 0) {
-        context.fillStyle = theme.faint;
-        context.font = `${px(labelled ? 12 : 10)}px system-ui, sans-serif`;
-        context.textAlign = "right";
-        context.textBaseline = "middle";
-        context.fillText(String(row.device), gutter - px(8), top + bar / 2);
+    const { context, columns } = target;
+    const frame = { view, options, theme, size, ...target, count: { calls: 0, lanes: 0, columns } };
+    const perStack = Math.max(1, Math.floor(2 ** 20 / (columns * kLines)));
+    for (let first = 0; first < size.rows; first += perStack) {
+      const end = Math.min(size.rows, first + perStack);
+      const stack = new Stack(columns, (end - first) * kLines);
+      const labels = [];
+      for (let index = first; index < end; ++index) {
+        labels.push(this.#paintRow(stack, (index - first) * kLines, index, frame));
       }
-      context.save();
-      context.beginPath();
-      context.rect(gutter, 0, columns, px(height));
-      context.clip();
-      context.translate(gutter, 0);
-      context.fillStyle = theme.rule;
-      context.globalAlpha = 0.35;
-      context.fillRect(0, top, endColumn, bar);
-      context.globalAlpha = this.selection ? 0.22 : 1;
-      if (options.causes) this.#idle(context, row.idle, view, columns, theme, top, bar, count);
-      this.#bars(context, row.blocks, row.blocks, view, columns, theme, top, bar, ratio, count);
-      const stripTop = top + bar;
-      const strip = px(size.strip);
-      if (strip > 0) {
-        this.#bars(context, row.beside, row.beside, view, columns, theme, stripTop, strip, ratio,
-                   count);
+      stack.finish();
+      for (let index = first; index < end; ++index) {
+        this.#showRow(stack, (index - first) * kLines, index, frame, labels[index - first]);
       }
-      context.globalAlpha = 1;
-      if (this.selection) {
-        const { blocks, beside } = this.selection.rows[index];
-        this.#bars(context, blocks, row.blocks, view, columns, theme, top, bar, ratio, count);
-        if (strip > 0) {
-          this.#bars(context, beside, row.beside, view, columns, theme, stripTop, strip, ratio,
-                     count);
-        }
-      }
-      if (options.critical) {
-        const thick = Math.max(1, Math.min(px(4), bar >> 1));
-        for (const [lane, y] of [[row.blocks, top], [strip > 0 ? row.beside : null, stripTop]]) {
-          if (!lane) continue;
-          context.fillStyle = theme.critical;
-          ++count.lanes;
-          count.calls += paintLane(lane.critical, view, columns, (i, x0, x1) =>
-            context.fillRect(x0, y, Math.max(1, x1 - x0 - (x1 - x0 > 4 ? 1 : 0)), thick));
-        }
-      }
-      context.restore();
-    });
+    }
     this.#overlay(context, view, columns, theme, axis, size, target, height);
-    return count;
+    return frame.count;
   }
 
-  #idle(context, lane, view, columns, theme, top, bar, count) {
+  /** Paints the lines of a row; returns what has room for a label: [i, x0, x1, ...]. */
+  #paintRow(stack, line, index, frame) {
+    const { view, options, theme, size, columns, count } = frame;
     const { run } = this;
-    ++count.lanes;
-    count.calls += paintLane(lane, view, columns, (i, x0, x1) => {
-      context.fillStyle = theme.idle[run.whys[lane.why[i]][0]];
-      context.fillRect(x0, top, x1 - x0, bar);
-    });
+    const row = run.devices[index];
+    const paint = (lane, draw) => {
+      ++count.lanes;
+      count.calls += paintLane(lane, view, columns, draw);
+    };
+    if (options.causes) {
+      paint(row.idle, (i, x0, x1) =>
+        stack.fill(line + kBlocks, x0, x1, wordOf(theme.idle[run.whys[row.idle.why[i]][0]])));
+    }
+    const labels = this.#paintBars(stack, line + kBlocks, row.blocks, row.blocks, frame, paint);
+    if (size.strip > 0) {
+      this.#paintBars(stack, line + kStrip, row.beside, row.beside, frame, paint);
+    }
+    if (this.selection) {
+      const { blocks, beside } = this.selection.rows[index];
+      this.#paintBars(stack, line + kChosen + kBlocks, blocks, row.blocks, frame, paint);
+      if (size.strip > 0) {
+        this.#paintBars(stack, line + kChosen + kStrip, beside, row.beside, frame, paint);
+      }
+    }
+    if (options.critical) {
+      const colour = wordOf(theme.critical);
+      const mark = (at) => (i, x0, x1) => stack.fill(at, x0, x1 - (x1 - x0 > 4 ? 1 : 0), colour);
+      paint(row.blocks.critical, mark(line + kCritical));
+      if (size.strip > 0) paint(row.beside.critical, mark(line + kCriticalStrip));
+    }
+    return labels;
   }
 
-  #bars(context, shown, lane, view, columns, theme, top, bar, ratio, count) {
+  /** Paints `shown`, which are bars of `lane`; the second ops of pairs into the line below. */
+  #paintBars(stack, line, shown, lane, { theme, ratio, size }, paint) {
     const { run } = this;
     const least = 13 * ratio; // a label needs that much
     const labels = [];
-    ++count.lanes;
-    count.calls += paintLane(shown, view, columns, (i, x0, x1) => {
+    // A gap of one pixel tells neighbours apart.
+    const shownEnd = (x0, x1) => (x1 - x0 > 4 * ratio ? x1 - Math.round(ratio) : x1);
+    paint(shown, (i, x0, x1) => {
       const op = run.ops[lane.op[i]];
-      const width = x1 - x0;
-      context.fillStyle = theme.looks[op.look][op.shade];
-      // A gap of one pixel tells neighbours apart.
-      context.fillRect(x0, top, width > 4 * ratio ? width - Math.round(ratio) : width, bar);
-      if (width >= least) labels.push(i, x0, x1);
+      stack.fill(line, x0, shownEnd(x0, x1), wordOf(theme.looks[op.look][op.shade]));
+      if (size.bar >= 12 && x1 - x0 >= least) labels.push(i, x0, x1);
     });
     if (lane.pairs.count > 0) {
-      ++count.lanes;
-      const half = bar >> 1;
       const pairs = shown === lane ? lane.pairs
         : subset(lane, shown.indices.filter((i) => lane.second.has(i)));
-      count.calls += paintLane(pairs, view, columns, (i, x0, x1) => {
+      paint(pairs, (i, x0, x1) => {
         const { second } = run.ops[lane.op[i]];
-        const width = x1 - x0;
-        context.fillStyle = theme.looks[second.look][second.shade];
-        context.fillRect(x0, top + half, width > 4 * ratio ? width - Math.round(ratio) : width,
-                         bar - half);
+        stack.fill(line + kHalves, x0, shownEnd(x0, x1), wordOf(theme.looks[second.look][second.shade]));
       });
     }
-    if (bar < 12 * ratio) return;
+    return labels;
+  }
+
+  #showRow(stack, line, index, { options, theme, size, context, ratio, columns, gutter, view }, labels) {
+    const row = this.run.devices[index];
+    const px = (css) => Math.round(css * ratio);
+    const top = px(size.gap + index * size.row);
+    const bar = px(size.bar);
+    const strip = px(size.strip);
+    const labelled = size.bar >= 9;
+    if (labelled || index % Math.ceil(12 / size.row) === 0) {
+      context.fillStyle = theme.faint;
+      context.font = `${px(labelled ? 12 : 10)}px system-ui, sans-serif`;
+      context.textAlign = "right";
+      context.textBaseline = "middle";
+      context.fillText(String(row.device), gutter - px(8), top + bar / 2);
+    }
+    const show = (from, y, height) =>
+      context.drawImage(stack.canvas, 0, from, columns, 1, gutter, y, columns, height);
+    const showBars = (from) => {
+      show(from + kBlocks, top, bar);
+      if (row.blocks.pairs.count > 0) show(from + kHalves, top + (bar >> 1), bar - (bar >> 1));
+      if (strip > 0) show(from + kStrip, top + bar, strip);
+    };
+    const end = ((Number(this.run.tTotal) - view.from) / (view.to - view.from)) * columns;
+    context.imageSmoothingEnabled = false;
+    context.fillStyle = theme.rule;
+    context.globalAlpha = 0.35;
+    context.fillRect(gutter, top, Math.max(0, Math.min(columns, Math.round(end))), bar);
+    context.globalAlpha = this.selection ? 0.22 : 1;
+    showBars(line);
+    this.#labels(context, row.blocks, labels, theme, top, bar, ratio, gutter, () => true);
+    context.globalAlpha = 1;
+    if (this.selection) {
+      showBars(line + kChosen);
+      const isChosen = (i) => this.selection.rows[index].chosen.has(i);
+      this.#labels(context, row.blocks, labels, theme, top, bar, ratio, gutter, isChosen);
+    }
+    if (!options.critical) return;
+    show(line + kCritical, top, Math.max(1, Math.min(px(4), bar >> 1)));
+    if (strip > 0) show(line + kCriticalStrip, top + bar, Math.max(1, strip >> 1));
+  }
+
+  #labels(context, lane, labels, theme, top, bar, ratio, gutter, isShown) {
     context.textAlign = "center";
     context.textBaseline = "middle";
     for (let k = 0; k < labels.length; k += 3) {
-      this.#label(context, lane, labels[k], labels[k + 1], labels[k + 2], theme, top, bar, ratio);
+      if (!isShown(labels[k])) continue;
+      this.#label(context, lane, labels[k], gutter + labels[k + 1], gutter + labels[k + 2], theme,
+                  top, bar, ratio);
     }
   }
 
@@ -335,13 +398,31 @@ class Scene {
         context.fillRect(Math.round((time - view.from) * scale), top, 1, px(row));
       }
       context.fillRect(0, bottom - 1, columns, 1);
+      const edge = new Path2D();
+      let left = 0;
+      let right = null;
+      let y = bottom;
       count.calls += paintMemory(memory, Number(run.tTotal), view, columns, (amount, x0, x1) => {
-        const tall = Math.round((amount / most) * px(row));
-        context.fillStyle = theme.memory;
-        context.fillRect(x0, bottom - tall, x1 - x0, tall);
-        context.fillStyle = theme.faint;
-        context.fillRect(x0, bottom - tall, x1 - x0, Math.max(1, px(1.5)));
+        const next = bottom - Math.round((amount / most) * px(row));
+        if (right === null) {
+          left = x0;
+          edge.moveTo(x0, next);
+        } else if (next !== y) {
+          edge.lineTo(x0, y);
+          edge.lineTo(x0, next);
+        }
+        y = next;
+        right = x1;
       });
+      if (right !== null) edge.lineTo(right, y);
+      const area = new Path2D(edge);
+      area.lineTo(right, bottom);
+      area.lineTo(left, bottom);
+      context.fillStyle = theme.memory;
+      context.fill(area);
+      context.strokeStyle = theme.faint;
+      context.lineWidth = Math.max(1, px(1.5));
+      context.stroke(edge);
       if (showsLimit) {
         const y = bottom - Math.round((limit / most) * px(row));
         context.strokeStyle = theme.limit;

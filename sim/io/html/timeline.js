@@ -131,9 +131,12 @@ class Timeline {
       for (const cause of [...causes].sort()) keys.push(key([theme.idle[cause]], data.causes[cause]));
     }
     if (shades > 1) {
-      const flows = this.scenes.some(({ run }) => run.flows > 1);
-      keys.push(make("span", { className: "key faint" },
-        flows ? "dark to pale: directions" : "dark to pale: chunks of a device"));
+      const meanings = [];
+      if (this.scenes.some(({ run }) => run.flows === 1 && run.chunks > 1)) {
+        meanings.push("chunks of a device");
+      }
+      if (this.scenes.some(({ run }) => run.flows > 1)) meanings.push("directions");
+      keys.push(make("span", { className: "key faint" }, `dark to pale: ${meanings.join(", ")}`));
     }
     this.legend.replaceChildren(...keys);
   }
@@ -167,13 +170,16 @@ class Timeline {
         frame.columns = columns;
       }
     }
-    this.axis.replaceChildren(make("span", { className: "unit", textContent: data.unit }),
-      ...ticks.map(({ ticks: at, time }) => {
-        const label = make("span", { className: "tick", textContent: exact(at) });
-        label.style.left =
-          `${kGutter + ((time - this.view.from) / (this.view.to - this.view.from)) * visible}px`;
-        return label;
-      }));
+    const labels = [];
+    for (const { ticks: at, time } of ticks) {
+      const text = exact(at);
+      const x = ((time - this.view.from) / (this.view.to - this.view.from)) * visible;
+      if (x > visible - 4 * text.length) continue; // it would be cut off
+      const label = make("span", { className: "tick", textContent: text });
+      label.style.left = `${kGutter + x}px`;
+      labels.push(label);
+    }
+    this.axis.replaceChildren(make("span", { className: "unit", textContent: data.unit }), ...labels);
     frame.ms = performance.now() - begin;
     this.frame = frame;
   }
