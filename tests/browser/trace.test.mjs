@@ -38,6 +38,10 @@ const kRuns = new Map([
                              'iterations={"count":2,"grad_sync":2,"overlap_grad_sync":true}']],
   ['twelve devices', ['-p', '12', '-m', '24', '--schedule', '1f1b', '--t-f', '1', '--t-b', '2']],
   ['model, memory in bytes', ['--config', 'configs/gpt3-175b.json', '-m', '16']],
+  ['custom: fused pairs', ['-p', '2', '-m', '2', '--t-f', '1', '--t-b', '2', '--set', 't_w=1', '--set',
+                           'schedule={"name":"custom","order":["0F0 0F1 0I0 0W0 0B1",' +
+                           '"1F0 (1F1;1B0) 1B1"]}']],
+  ['custom: an order of PyTorch', ['--config', 'configs/pytorch_188833.json']],
   ['slices', [...kHw5, '--schedule', 'seq1f1b', '--set', 'schedule.slices=4']],
 ]);
 
@@ -71,10 +75,12 @@ after(async () => {
   server?.close();
 });
 
-/// What Catapult makes of a trace's bytes, in microseconds.
+/// What Catapult makes of a trace's bytes, in microseconds. It takes text as a string.
 function inCatapult(bytes) {
   return catapult.evaluate(async (base64) => {
-    const trace = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0)).buffer;
+    const content = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+    const isText = content[0] === '{'.charCodeAt(0);
+    const trace = isText ? new TextDecoder().decode(content) : content.buffer;
     const model = new tr.Model();
     const options = new tr.importer.ImportOptions();
     options.shiftWorldToZero = false;
