@@ -26,8 +26,7 @@ struct Fault {
 std::string printable(std::string_view text);
 
 /// `PLACE: POINTER: WHAT; ALLOWED (did you mean "NEAREST"?)`, without the parts that are empty.
-/// Control characters and bytes that are not UTF-8 are escaped (\\x1b), a long pointer is
-/// abbreviated.
+/// It is printable(); a long pointer is abbreviated.
 std::string message(const Fault& fault);
 
 /// Who has to act: decides the exit code.

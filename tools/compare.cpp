@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "sim/error.hpp"
+#include "sim/io/html_report.hpp"
 #include "sim/io/picture.hpp"
 #include "sim/io/report.hpp"
 #include "sim/io/svg.hpp"
@@ -108,6 +109,10 @@ void write_pictures(const std::vector<ComparedSchedule>& rows, const Request& re
   require_drawable(blocks, output);
   if (!output.svg.empty()) {
     write_svg(pictures, svg_options(request.picture), files.open(output.svg, "/output/svg"));
+  }
+  if (!output.html.empty()) {
+    files.open(output.html, "/output/html")
+        .write(comparison_page(rows, {.critical = request.picture.critical, .memory = false}));
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include "sim/engine.hpp"
 #include "sim/io/explanation.hpp"
+#include "sim/io/html_report.hpp"
 #include "sim/io/picture.hpp"
 #include "sim/io/pytorch_export.hpp"
 #include "sim/io/report.hpp"
@@ -79,6 +80,10 @@ int run(const Request& request, const Registry& registry) {
     if (!output.svg.empty()) {
       const Picture* const drawn = &*picture;
       write_svg({&drawn, 1}, svg_options(request.picture), files.open(output.svg, "/output/svg"));
+    }
+    if (!output.html.empty()) {
+      files.open(output.html, "/output/html")
+          .write(run_page(finished.report, *picture, {.critical = request.picture.critical}));
     }
     files.flush();
     result.write(formatted(finished.report, request));

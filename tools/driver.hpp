@@ -32,6 +32,19 @@ struct PictureRequest {
   bool show = false;  ///< in the terminal
 };
 
+/// The picture that plot draws; "" is not given.
+struct PlotRequest {
+  std::vector<std::string> results;  ///< files; "-" is standard input
+  std::string kind = "lines";        ///< lines, heatmap or pareto
+  std::string x;                     ///< names of fields
+  std::string y;
+  std::string z;
+  std::string series;
+  std::string log;  ///< x, y or xy
+  std::string svg;  ///< files
+  std::string html;
+};
+
 /// What the command line asks for, whatever the command.
 struct Request {
   std::optional<std::string> config_file;  ///< "-" is standard input
@@ -42,6 +55,7 @@ struct Request {
   bool with_comms = false;                 ///< with communication in it
   MeasuredSource measured;                 ///< of import
   PictureRequest picture;
+  PlotRequest plot;        ///< of plot
   bool no_header = false;  ///< csv without its header
   bool quiet = false;      ///< no notes on stderr
   bool formula = false;    ///< the closed form beside the result
@@ -70,6 +84,8 @@ int export_program(const Request& request, const Registry& registry);
 int import_times(const Request& request, const Registry& registry);
 /// Prints shapes and communication of a transformer layer whose weights are split over ranks.
 int shapes(const Request& request);
+/// Draws the results of many runs.
+int plot(const Request& request);
 /// Prints the schedules; `format` is table or json.
 int list(const Registry& registry, OutputFormat format);
 

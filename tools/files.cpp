@@ -181,8 +181,11 @@ void require_different_files(const Request& request, const RunConfig& run) {
                       .allowed = "a file for one of them"});
   }
   std::vector<NamedFile> files;
-  files.reserve(request.measured.kineto.size());
+  files.reserve(request.measured.kineto.size() + request.plot.results.size());
   for (const std::string& trace : request.measured.kineto) files.push_back({"a trace", "", trace});
+  for (const std::string& results : request.plot.results) {
+    files.push_back({"the results", "", results == "-" ? "" : results});
+  }
   const std::vector<NamedFile> others = {
       {"the measured times", "", request.measured.csv},
       {"the config", "", config == "-" ? "" : config},
@@ -194,7 +197,9 @@ void require_different_files(const Request& request, const RunConfig& run) {
       {"output.timeline", "/output/timeline", output.timeline},
       {"output.svg", "/output/svg", output.svg},
       {"output.html", "/output/html", output.html},
-      {"--pytorch-csv", "", request.pytorch_csv, "command line: --pytorch-csv"}};
+      {"--pytorch-csv", "", request.pytorch_csv, "command line: --pytorch-csv"},
+      {"--svg", "", request.plot.svg, "command line: --svg"},
+      {"--html", "", request.plot.html, "command line: --html"}};
   files.insert(files.end(), others.begin(), others.end());
   for (std::size_t i = 0; i < files.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {

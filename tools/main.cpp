@@ -66,6 +66,23 @@ constexpr RangeOption kRangeOptions[] = {
     {"--backward-weight-range", OpKind::backward_weight, "of a weight gradient's"},
 };
 
+/// An option of pipesim plot.
+struct PlotOption {
+  const char* name;
+  const char* type;
+  std::string PlotRequest::*value;
+  const char* help;
+};
+
+constexpr PlotOption kPlotOptions[] = {
+    {"--x", "FIELD", &PlotRequest::x, "across: a key of the results or of their config"},
+    {"--y", "FIELD", &PlotRequest::y, "upward"},
+    {"--z", "FIELD", &PlotRequest::z, "the colour of a heat map"},
+    {"--series", "FIELD", &PlotRequest::series, "a line or a mark for each of its values"},
+    {"--svg", "FILE", &PlotRequest::svg, "write the picture as SVG; needs gnuplot"},
+    {"--html", "FILE", &PlotRequest::html, "write a page that shows values, needs nothing else"},
+};
+
 /// The options of pipesim shapes.
 constexpr ConfigOption kShapesOptions[] = {
     {"--batch", "B", "batch", OverrideKind::json_or_text, "sequences of a microbatch"},
@@ -131,6 +148,7 @@ class CommandLine {
     export_->add_flag("--with-comms", request_.with_comms,
                       "its format compute_comms, with communication; absent: compute_only");
     add_import();
+    add_plot();
     shapes_ = add_command("shapes", "print shapes and communication of a layer split over ranks");
     shapes_->footer("From pipesim itself it takes --config, --set and --format.");
     for (const ConfigOption& option : kShapesOptions) add_override(*shapes_, option);
@@ -164,6 +182,7 @@ class CommandLine {
     if (check_->parsed()) return check(request_, registry);
     if (program_->parsed()) return print_program(request_, registry);
     if (import_->parsed()) return import_times(request_, registry);
+    if (plot_->parsed()) return plot(request_);
     if (export_->parsed()) return export_program(request_, registry);
     if (verify_->parsed()) return verify(request_, registry);
     if (!request_.config_file && request_.overrides.empty()) {
@@ -240,6 +259,24 @@ class CommandLine {
               },
               option.help)
           ->type_name("NAME");
+    }
+  }
+
+  void add_plot() {
+    PlotRequest& plot = request_.plot;
+    plot_ = add_command("plot", "draw the results of many runs");
+    plot_->footer("From pipesim itself it takes --quiet and --errors.");
+    plot_->add_option("results", plot.results, "what pipesim prints with --format json, or csv")
+        ->required()
+        ->type_name("FILE...");
+    plot_->add_option("--kind", plot.kind, "lines (default), heatmap or pareto")
+        ->check(CLI::IsMember({"lines", "heatmap", "pareto"}));
+    plot_->add_option("--log", plot.log, "logarithmic axes: x, y or xy")
+        ->check(CLI::IsMember({"x", "y", "xy"}));
+    for (const PlotOption& option : kPlotOptions) {
+      CLI::Option* const added = plot_->add_option(option.name, plot.*option.value, option.help);
+      added->type_name(option.type);
+      if (option.value == &PlotRequest::x || option.value == &PlotRequest::y) added->required();
     }
   }
 
@@ -330,6 +367,7 @@ class CommandLine {
   CLI::App* verify_ = nullptr;
   CLI::App* export_ = nullptr;
   CLI::App* import_ = nullptr;
+  CLI::App* plot_ = nullptr;
   CLI::App* shapes_ = nullptr;
   CLI::App* list_ = nullptr;
   Request request_;

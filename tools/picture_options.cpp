@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sim/error.hpp"
+#include "sim/io/html_report.hpp"
 
 namespace pipesim {
 
@@ -123,6 +124,7 @@ SvgOptions svg_options(const PictureRequest& request) {
 
 void require_drawable(std::int64_t blocks, const OutputConfig& output) {
   if (!output.svg.empty()) require_drawable(blocks, {kMostSvgBlocks, "/output/svg"});
+  if (!output.html.empty()) require_page_size(expected_page_bytes(blocks));
 }
 
 void reject_picture_options(const PictureRequest& request) {

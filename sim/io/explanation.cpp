@@ -20,29 +20,6 @@ std::string with_unit(const Report& report, Ticks ticks) {
   return fmt::format("{} {}", number(report, ticks), name(report.config.time_unit));
 }
 
-std::string reason(const IdlePart& part) {
-  switch (part.cause) {
-    case IdleCause::fill:
-      return "the pipeline fills";
-    case IdleCause::drain:
-      return "it has nothing left to do";
-    case IdleCause::dependency:
-      return fmt::format("device {} has not yet done what it waits for",
-                         part.on.value_or(Device{}).value);
-    case IdleCause::communication:
-      return "what it waits for is on its way";
-    case IdleCause::head_of_line:
-      return "what it waits for is ready, but stands behind another transfer";
-    case IdleCause::barrier:
-      return "other devices have not finished the step";
-    case IdleCause::optimizer:
-      return "its optimizer runs";
-    case IdleCause::memory:
-      return "activations are moved out of its memory, or back";
-  }
-  return "";
-}
-
 /// A part with its device.
 struct PlacedPart {
   std::size_t device;
@@ -72,7 +49,7 @@ std::string sentence(const PlacedPart& placed, const Explanation& explanation,
                                  with_unit(report, part.end - part.begin),
                                  number(report, part.begin), number(report, part.end));
   if (part.next != kNoTask) text += fmt::format(", before {}", token_of(graph, part.next));
-  text += fmt::format(": {}", reason(part));
+  text += fmt::format(": {}", idle_reason(part));
   if (part.released_by != kNoTask) {
     text += fmt::format(" (released by {})", token_of(graph, part.released_by));
   }
@@ -149,6 +126,29 @@ std::string derivative_json(const Derivative& derivative) {
 }
 
 }  // namespace
+
+std::string idle_reason(const IdlePart& part) {
+  switch (part.cause) {
+    case IdleCause::fill:
+      return "the pipeline fills";
+    case IdleCause::drain:
+      return "it has nothing left to do";
+    case IdleCause::dependency:
+      return fmt::format("device {} has not yet done what it waits for",
+                         part.on.value_or(Device{}).value);
+    case IdleCause::communication:
+      return "what it waits for is on its way";
+    case IdleCause::head_of_line:
+      return "what it waits for is ready, but stands behind another transfer";
+    case IdleCause::barrier:
+      return "other devices have not finished the step";
+    case IdleCause::optimizer:
+      return "its optimizer runs";
+    case IdleCause::memory:
+      return "activations are moved out of its memory, or back";
+  }
+  return "";
+}
 
 std::string explanation_table(const Explanation& explanation, const TaskGraph& graph) {
   constexpr std::size_t kShown = 10;

@@ -17,6 +17,9 @@ struct Explanation {
   std::vector<StageSensitivity> sensitivity;  ///< by stage; empty where stragglers slow ops
 };
 
+/// Why a device is idle in that part: "device 1 has not yet done what it waits for".
+std::string idle_reason(const IdlePart& part);
+
 /// The largest idle parts as sentences, idle time by device and cause, the critical path in runs,
 /// and for each stage its slack and the derivative of T_total. Requires the graph of the run.
 std::string explanation_table(const Explanation& explanation, const TaskGraph& graph);

@@ -166,7 +166,7 @@ Fault JsonTree::placed(Fault fault, JsonPosition position) const {
   if (source.given.style == JsonPlaceStyle::name_only) return fault;
   const auto& begins = source.line_begins;
   const auto next = std::upper_bound(begins.begin(), begins.end(), position.offset);
-  fault.line = static_cast<int>(next - begins.begin());
+  fault.line = static_cast<int>(next - begins.begin()) + source.given.first_line - 1;
   fault.column = static_cast<int>(position.offset - *std::prev(next)) + 1;
   fault.place += fmt::format(":{}:{}", fault.line, fault.column);
   return fault;

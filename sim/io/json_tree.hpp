@@ -34,6 +34,7 @@ struct JsonSource {
   std::string text{};
   JsonPlaceStyle style = JsonPlaceStyle::line_and_column;
   std::string pointer{};  ///< where its root stands in the document: "" or "/memory"
+  int first_line = 1;     ///< of the text in its file
 };
 
 /// A byte of one of a tree's sources, ordered by source as they were added, then by offset.

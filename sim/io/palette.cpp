@@ -63,6 +63,22 @@ constexpr Scenery kDarkScenery = {.ground = rgb(0x14171a),
                                   .memory = rgb(0x35424f),
                                   .limit = rgb(0xff6b81)};
 
+constexpr std::array<Colour, kIdleCauses> kIdleOnLight = {
+    rgb(0xcfdcec),  // fill
+    rgb(0xe2e0dc),  // drain
+    rgb(0xf6bfae),  // dependency
+    rgb(0xc3b3ea),  // communication
+    rgb(0x9472cf),  // head_of_line
+    rgb(0xa6dcd3),  // barrier
+    rgb(0xddb98c),  // optimizer
+    rgb(0xeba3c6),  // memory
+};
+
+constexpr std::array<Colour, kIdleCauses> kIdleOnDark = {
+    rgb(0x33465c), rgb(0x45423d), rgb(0x8c4a37), rgb(0x5b4b94),
+    rgb(0x8d6fd6), rgb(0x2f6e66), rgb(0x87592c), rgb(0x8f4069),
+};
+
 /// Rounded to the nearest, by integers: the same everywhere.
 constexpr std::uint8_t between(std::uint8_t first, std::uint8_t last, std::int32_t part,
                                std::int32_t whole) {
@@ -104,6 +120,10 @@ Paint paint(Look look, std::int32_t chunk, std::int32_t chunks, Ground ground) {
   };
   return {.fill = {mixed(&Colour::red), mixed(&Colour::green), mixed(&Colour::blue)},
           .text = shades.text};
+}
+
+Colour idle_colour(IdleCause cause, Ground ground) {
+  return (ground == Ground::light ? kIdleOnLight : kIdleOnDark)[static_cast<std::size_t>(cause)];
 }
 
 const Scenery& scenery(Ground ground) {

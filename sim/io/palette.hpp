@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "sim/idle.hpp"
 #include "sim/io/picture.hpp"
 
 namespace pipesim {
@@ -61,5 +62,8 @@ struct Scenery {
 };
 
 const Scenery& scenery(Ground ground);
+
+/// The colour of idle time by its cause, paler than blocks on light ground and darker on dark.
+Colour idle_colour(IdleCause cause, Ground ground);
 
 }  // namespace pipesim

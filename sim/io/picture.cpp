@@ -86,6 +86,7 @@ class PictureMaker {
       std::sort(row.beside.begin(), row.beside.end(), by_start);
       row.memory = std::move(memory[static_cast<std::size_t>(row.device.value)]);
     }
+    name_undrawn();
     picture_.looks.assign(looks_.begin(), looks_.end());
     return std::move(picture_);
   }
@@ -165,6 +166,25 @@ class PictureMaker {
       shown.idle_share = {idle_time.count,
                           std::max<std::int64_t>(1, (picture_.to - picture_.from).count)};
       shown.idle = std::move(parts);
+    }
+  }
+
+  void name_undrawn() {
+    std::vector<bool> is_drawn(graph_.size());
+    for (const PictureRow& shown : picture_.rows) {
+      for (const Block& block : shown.blocks) is_drawn[block.task] = true;
+      for (const Block& block : shown.beside) is_drawn[block.task] = true;
+    }
+    const auto name = [&](TaskId task) {
+      if (task != kNoTask && !is_drawn[task]) picture_.undrawn.emplace(task, graph_.step(task));
+    };
+    for (const PictureRow& shown : picture_.rows) {
+      for (const Block& block : shown.blocks) name(block.released_by);
+      for (const Block& block : shown.beside) name(block.released_by);
+      for (const IdlePart& part : shown.idle) {
+        name(part.next);
+        name(part.released_by);
+      }
     }
   }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -81,18 +82,19 @@ struct Picture {
   Ticks from;            ///< the axis is [from, to)
   Ticks to;
   Ticks t_total;
-  Ratio bubble_ratio;             ///< T_total / T_ideal
-  Ratio bubble_fraction;          ///< idle device time / (p * T_total)
-  std::int64_t peak_memory = 0;   ///< the most that a device ever holds, counted as in `memory`
-  std::int32_t devices = 0;       ///< p, whether shown or not
-  std::int32_t microbatches = 0;  ///< whole ones, of all steps
-  std::int32_t slices = 1;        ///< of a microbatch
-  std::int32_t flows = 1;         ///< directions in which microbatches cross the stages
-  std::int32_t chunks = 1;        ///< the most stages that a device has
-  std::int32_t shades = 1;        ///< flows, where there are several; else chunks
-  Memory memory;                  ///< how the rows' memory is counted
-  std::vector<Look> looks;        ///< those that its blocks have, in the order of Look
-  std::vector<PictureRow> rows;   ///< by device
+  Ratio bubble_ratio;              ///< T_total / T_ideal
+  Ratio bubble_fraction;           ///< idle device time / (p * T_total)
+  std::int64_t peak_memory = 0;    ///< the most that a device ever holds, counted as in `memory`
+  std::int32_t devices = 0;        ///< p, whether shown or not
+  std::int32_t microbatches = 0;   ///< whole ones, of all steps
+  std::int32_t slices = 1;         ///< of a microbatch
+  std::int32_t flows = 1;          ///< directions in which microbatches cross the stages
+  std::int32_t chunks = 1;         ///< the most stages that a device has
+  std::int32_t shades = 1;         ///< flows, where there are several; else chunks
+  Memory memory;                   ///< how the rows' memory is counted
+  std::vector<Look> looks;         ///< those that its blocks have, in the order of Look
+  std::vector<PictureRow> rows;    ///< by device
+  std::map<TaskId, Step> undrawn;  ///< what blocks and idle parts name and no row has
 
   /// In all rows, those beside included.
   std::int64_t blocks() const;

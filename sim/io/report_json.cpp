@@ -4,6 +4,7 @@
 
 #include "sim/io/json_text.hpp"
 #include "sim/io/report.hpp"
+#include "sim/io/report_facts.hpp"
 #include "sim/io/report_model.hpp"
 #include "sim/io/report_values.hpp"
 #include "sim/version.hpp"
@@ -17,12 +18,6 @@ std::string time_of(const Report& report, Ticks ticks) {
 }
 
 std::string idle_json(const Report& report, const IdleTimes& times);
-
-/// A sum over devices may be more than ticks can hold.
-std::string exact_time(Int128 ticks, TimeUnit unit) {
-  if (ticks > std::numeric_limits<std::int64_t>::max()) return format_mean_time({ticks, 1}, unit);
-  return format_time(Ticks{static_cast<std::int64_t>(ticks)}, unit);
-}
 
 std::string device_json(const Report& report, std::size_t index) {
   const DeviceMetrics& device = report.metrics.devices[index];
@@ -152,12 +147,12 @@ std::string object(const Report& report) {
   return text;
 }
 
-std::string status(const ComparedSchedule& compared) {
-  if (!compared.report) return "invalid";
-  return compared.report->over_limit ? "over_limit" : "ok";
-}
-
 }  // namespace
+
+std::string exact_time(Int128 ticks, TimeUnit unit) {
+  if (ticks > std::numeric_limits<std::int64_t>::max()) return format_mean_time({ticks, 1}, unit);
+  return format_time(Ticks{static_cast<std::int64_t>(ticks)}, unit);
+}
 
 std::string report_json(const Report& report) { return object(report) + "\n"; }
 

@@ -5,15 +5,9 @@
 #include <vector>
 
 #include "sim/io/report.hpp"
+#include "sim/io/report_facts.hpp"
 
 namespace pipesim {
-
-/// A name, its value and what it means.
-struct Fact {
-  std::string name;
-  std::string value;
-  std::string meaning;
-};
 
 /// "96 layers, 174615797760 parameters  tp=8  dp=1".
 std::string model_heading(const RunConfig& config, const ModelReport& model);

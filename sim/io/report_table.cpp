@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "sim/io/report.hpp"
+#include "sim/io/report_facts.hpp"
 #include "sim/io/report_model.hpp"
 #include "sim/io/text_table.hpp"
 
@@ -70,36 +71,28 @@ std::string heading(const Report& report) {
 }
 
 /// Facts, one to a line.
-class Facts {
- public:
-  void add(std::string name, std::string value, std::string meaning) {
-    name_width_ = std::max(name_width_, name.size());
-    value_width_ = std::max(value_width_, value.size());
-    facts_.push_back({std::move(name), std::move(value), std::move(meaning)});
+std::string text_of(const std::vector<Fact>& facts) {
+  std::size_t name_width = 0;
+  std::size_t value_width = 0;
+  for (const Fact& fact : facts) {
+    name_width = std::max(name_width, fact.name.size());
+    value_width = std::max(value_width, fact.value.size());
   }
-  std::string text() const {
-    std::string text;
-    for (const auto& [name, value, meaning] : facts_) {
-      text +=
-          fmt::format("  {:<{}}  {:<{}}  {}\n", name, name_width_, value, value_width_, meaning);
-    }
-    return text;
+  std::string text;
+  for (const auto& [name, value, meaning] : facts) {
+    text += fmt::format("  {:<{}}  {:<{}}  {}\n", name, name_width, value, value_width, meaning);
   }
+  return text;
+}
 
- private:
-  std::vector<Fact> facts_;
-  std::size_t name_width_ = 0;
-  std::size_t value_width_ = 0;
-};
-
-void add_steady_state(Facts& facts, const Report& report) {
+void add_steady_state(std::vector<Fact>& facts, const Report& report) {
   const SteadyState& steady = report.steady_state;
   if (steady.ticks_per_microbatch) {
-    facts.add("steady state", mean_time_of(report.config, *steady.ticks_per_microbatch),
-              "for each microbatch more, set by " + steady.text);
+    facts.push_back({"steady state", mean_time_of(report.config, *steady.ticks_per_microbatch),
+                     "for each microbatch more, set by " + steady.text});
   } else if (report.measured_slope) {
-    facts.add("measured slope", mean_time_of(report.config, *report.measured_slope),
-              "(T(2m) - T(m)) / m; no steady state: " + steady.text);
+    facts.push_back({"measured slope", mean_time_of(report.config, *report.measured_slope),
+                     "(T(2m) - T(m)) / m; no steady state: " + steady.text});
   }
 }
 
@@ -114,68 +107,10 @@ std::string trials_text(const Report& report) {
       time_of(config, trials.p99));
 }
 
-std::string idle_text(const Report& report) {
-  IdleTimes sum{};
-  for (const IdleTimes& times : report.idle) {
-    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += times[i];
-  }
-  std::string text;
-  for (std::size_t i = 0; i < sum.size(); ++i) {
-    if (sum[i] == 0) continue;
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name(static_cast<IdleCause>(i)),
-                        mean_time_of(report.config, {sum[i], 1}));
-  }
-  return fmt::format("idle over all devices: {}\n", text.empty() ? "none" : text);
-}
-
 std::string per_microbatch_label(const RunConfig& config) {
   return config.iterations.count == 1
              ? "T_total / m"
              : fmt::format("T_total / (m * {} steps)", config.iterations.count);
-}
-
-std::string facts(const Report& report) {
-  const RunConfig& config = report.config;
-  const Metrics& metrics = report.metrics;
-  Facts facts;
-  facts.add("T_total", time_of(config, metrics.t_total), "from 0 to the end of the last op");
-  facts.add("T_ideal", time_of(config, metrics.t_ideal),
-            fmt::format("the busiest device's work; mean of the devices {}",
-                        mean_time_of(config, metrics.t_ideal_mean)));
-  facts.add("bubble ratio", format_ratio(metrics.bubble_ratio, kDigits), "T_total / T_ideal");
-  facts.add("bubble overhead", format_ratio(metrics.bubble_overhead, kDigits),
-            "(T_total - T_ideal) / T_ideal");
-  facts.add("bubble fraction", format_ratio(metrics.bubble_fraction, kDigits),
-            "idle device time / (p * T_total)");
-  facts.add("span bubble rate", format_ratio(metrics.span_bubble_rate, kDigits),
-            "(longest span of a device - T_ideal) / longest span");
-  facts.add("time per microbatch", mean_time_of(config, metrics.time_per_microbatch),
-            per_microbatch_label(config));
-  if (const int copies = report.problem.placement.flows(); copies > 1) {
-    facts.add("copies", std::to_string(copies), "of every stage's parameters, one a direction");
-  }
-  if (config.iterations.count > 1 || report.model) {
-    facts.add("iteration time",
-              metrics.iteration_time ? time_of(config, *metrics.iteration_time) : "none",
-              config.iterations.count > 1
-                  ? "from the end of the step before the last to the end of the last"
-                  : "of the one step");
-  }
-  if (report.model) {
-    for (const auto& [name, value, meaning] : model_facts(*report.model)) {
-      facts.add(name, value, meaning);
-    }
-  }
-  add_steady_state(facts, report);
-  facts.add(
-      "lower bound", time_of(config, metrics.lower_bound),
-      fmt::format("no order of these ops is faster; gap {}", format_ratio(metrics.gap, kDigits)));
-  if (report.closed_form) {
-    const ClosedForm& form = *report.closed_form;
-    facts.add("closed form", form.t_total ? time_of(config, *form.t_total) : "does not apply",
-              fmt::format("{}, for {}", form.formula, form.condition));
-  }
-  return facts.text();
 }
 
 std::string devices(const Report& report) {
@@ -299,63 +234,138 @@ std::string parameters_of(const RunConfig& config) {
   return text;
 }
 
-std::string report_table(const Report& report) {
-  const std::string stages = report.model ? model_stages(report, *report.model) + "\n" : "";
-  return heading(report) + "\n" + facts(report) + "\n" + stages + devices(report) + "\n" +
-         idle_text(report) + critical_path_text(report) + trials_text(report);
+std::vector<Fact> report_facts(const Report& report) {
+  const RunConfig& config = report.config;
+  const Metrics& metrics = report.metrics;
+  std::vector<Fact> facts;
+  facts.push_back(
+      {"T_total", time_of(config, metrics.t_total), "from 0 to the end of the last op"});
+  facts.push_back({"T_ideal", time_of(config, metrics.t_ideal),
+                   fmt::format("the busiest device's work; mean of the devices {}",
+                               mean_time_of(config, metrics.t_ideal_mean))});
+  facts.push_back(
+      {"bubble ratio", format_ratio(metrics.bubble_ratio, kDigits), "T_total / T_ideal"});
+  facts.push_back({"bubble overhead", format_ratio(metrics.bubble_overhead, kDigits),
+                   "(T_total - T_ideal) / T_ideal"});
+  facts.push_back({"bubble fraction", format_ratio(metrics.bubble_fraction, kDigits),
+                   "idle device time / (p * T_total)"});
+  facts.push_back({"span bubble rate", format_ratio(metrics.span_bubble_rate, kDigits),
+                   "(longest span of a device - T_ideal) / longest span"});
+  facts.push_back({"time per microbatch", mean_time_of(config, metrics.time_per_microbatch),
+                   per_microbatch_label(config)});
+  if (const int copies = report.problem.placement.flows(); copies > 1) {
+    facts.push_back(
+        {"copies", std::to_string(copies), "of every stage's parameters, one a direction"});
+  }
+  if (config.iterations.count > 1 || report.model) {
+    facts.push_back({"iteration time",
+                     metrics.iteration_time ? time_of(config, *metrics.iteration_time) : "none",
+                     config.iterations.count > 1
+                         ? "from the end of the step before the last to the end of the last"
+                         : "of the one step"});
+  }
+  if (report.model) {
+    for (Fact& fact : model_facts(*report.model)) facts.push_back(std::move(fact));
+  }
+  add_steady_state(facts, report);
+  facts.push_back(
+      {"lower bound", time_of(config, metrics.lower_bound),
+       fmt::format("no order of these ops is faster; gap {}", format_ratio(metrics.gap, kDigits))});
+  if (report.closed_form) {
+    const ClosedForm& form = *report.closed_form;
+    facts.push_back({"closed form",
+                     form.t_total ? time_of(config, *form.t_total) : "does not apply",
+                     fmt::format("{}, for {}", form.formula, form.condition)});
+  }
+  return facts;
 }
 
-std::string comparison_table(const std::vector<ComparedSchedule>& compared) {
+std::string idle_text(const Report& report) {
+  IdleTimes sum{};
+  for (const IdleTimes& times : report.idle) {
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += times[i];
+  }
+  std::string text;
+  for (std::size_t i = 0; i < sum.size(); ++i) {
+    if (sum[i] == 0) continue;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name(static_cast<IdleCause>(i)),
+                        mean_time_of(report.config, {sum[i], 1}));
+  }
+  return text.empty() ? "none" : text;
+}
+
+std::string report_table(const Report& report) {
+  const std::string stages = report.model ? model_stages(report, *report.model) + "\n" : "";
+  return heading(report) + "\n" + text_of(report_facts(report)) + "\n" + stages + devices(report) +
+         "\n" + fmt::format("idle over all devices: {}\n", idle_text(report)) +
+         critical_path_text(report) + trials_text(report);
+}
+
+ComparisonCells comparison_cells(const std::vector<ComparedSchedule>& compared) {
   const std::vector<Column> columns = comparison_columns();
-  TextTable table;
-  std::vector<std::string> header = {"schedule"};
-  for (const Column& column : columns) header.push_back(column.name + "  ");
-  header.emplace_back("Pareto");
-  header.emplace_back("status");
-  table.add(std::move(header));
-  const std::vector<bool> front = pareto_front(compared);
+  ComparisonCells cells;
+  for (const Column& column : columns) cells.columns.push_back(column.name);
   const auto counts = [](const ComparedSchedule& row) {
     return row.report && !row.report->over_limit;
   };
-  std::string footnotes;
-  std::string units;
-  for (std::size_t i = 0; i < compared.size(); ++i) {
-    const ComparedSchedule& row = compared[i];
-    std::vector<std::string> cells = {row.schedule +
-                                      (row.report ? parameters_of(row.report->config) : "")};
+  for (const ComparedSchedule& row : compared) {
+    std::vector<ComparisonCells::Cell>& line = cells.rows.emplace_back();
+    if (!row.report) continue;
+    cells.units = units_of(*row.report);
     for (const Column& column : columns) {
-      if (!row.report) {
-        cells.emplace_back("-  ");
-        continue;
-      }
       const Ratio rank = column.rank(*row.report);
-      const bool best =
+      const bool is_best =
           counts(row) && std::none_of(compared.begin(), compared.end(), [&](const auto& other) {
             return counts(other) && column.rank(*other.report) < rank;
           });
-      cells.push_back(column.text(*row.report) + (best ? " *" : "  "));
+      line.push_back({column.text(*row.report), is_best});
     }
-    cells.emplace_back(front[i] ? "yes" : "");
-    if (row.report) units = units_of(*row.report);
-    if (!row.report) {
-      cells.emplace_back("invalid");
-      footnotes += fmt::format("{}: {}\n", row.schedule, row.reason);
-    } else {
-      for (const std::string& note : row.report->notes) {
-        footnotes += fmt::format("{}: {}\n", row.schedule, note);
-      }
-      cells.emplace_back(row.report->over_limit ? "over_limit" : "ok");
-      if (row.report->over_limit) {
-        footnotes += fmt::format(
-            "{}: {}\n", row.schedule,
-            sentence(*row.report->over_limit, row.report->problem, row.report->config.time_unit));
-      }
+  }
+  return cells;
+}
+
+std::string status(const ComparedSchedule& compared) {
+  if (!compared.report) return "invalid";
+  return compared.report->over_limit ? "over_limit" : "ok";
+}
+
+std::vector<std::string> notes(const ComparedSchedule& compared) {
+  if (!compared.report) return {compared.reason};
+  std::vector<std::string> result = compared.report->notes;
+  if (const auto& excess = compared.report->over_limit) {
+    result.push_back(
+        sentence(*excess, compared.report->problem, compared.report->config.time_unit));
+  }
+  return result;
+}
+
+std::string comparison_table(const std::vector<ComparedSchedule>& compared) {
+  const ComparisonCells cells = comparison_cells(compared);
+  const std::vector<bool> front = pareto_front(compared);
+  TextTable table;
+  std::vector<std::string> header = {"schedule"};
+  for (const std::string& column : cells.columns) header.push_back(column + "  ");
+  header.emplace_back("Pareto");
+  header.emplace_back("status");
+  table.add(std::move(header));
+  std::string footnotes;
+  for (std::size_t i = 0; i < compared.size(); ++i) {
+    const ComparedSchedule& row = compared[i];
+    std::vector<std::string> line = {row.schedule +
+                                     (row.report ? parameters_of(row.report->config) : "")};
+    for (const auto& [text, is_best] : cells.rows[i])
+      line.push_back(text + (is_best ? " *" : "  "));
+    line.resize(1 + cells.columns.size(), "-  ");
+    line.emplace_back(front[i] ? "yes" : "");
+    line.push_back(status(row));
+    for (const std::string& note : notes(row)) {
+      footnotes += fmt::format("{}: {}\n", row.schedule, note);
     }
-    table.add(std::move(cells));
+    table.add(std::move(line));
   }
   return table.text(0) +
          fmt::format("* best of its column; Pareto: none is both as fast and as small; {}\n",
-                     units) +
+                     cells.units) +
          footnotes;
 }
 

@@ -22,4 +22,7 @@ struct ReportValue {
 /// separated by ", ".
 std::vector<ReportValue> report_values(const Report& report);
 
+/// A time that may be a sum over devices: exact, with 12 significant digits beyond int64 ticks.
+std::string exact_time(Int128 ticks, TimeUnit unit);
+
 }  // namespace pipesim

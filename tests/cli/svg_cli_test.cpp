@@ -41,14 +41,14 @@ TEST_SUITE("cli") {
     const std::string allowed =
         " blocks is too large; at most 100000: --from and --to, or "
         "--devices, show a part\n";
-    const std::string run = "-p 4 -m 100000 --t-f 2 --t-b 4 --schedule 1f1b";
-    CHECK(refusal(run) == "command line: --svg: /output/svg: a picture of 800000" + allowed);
+    const std::string run = "-p 4 -m 30000 --t-f 2 --t-b 4 --schedule 1f1b";
+    CHECK(refusal(run) == "command line: --svg: /output/svg: a picture of 240000" + allowed);
     CHECK(refusal(run + " --devices 1,3") ==
-          "command line: --svg: /output/svg: a picture of 400000" + allowed);
+          "command line: --svg: /output/svg: a picture of 120000" + allowed);
     CHECK(refusal("compare " + run + " gpipe 1f1b") ==
-          "command line: --svg: /output/svg: a picture of 1600000" + allowed);
+          "command line: --svg: /output/svg: a picture of 480000" + allowed);
     // After the run it is counted: about 2 ops in 6 ms on each device.
-    CHECK(refusal(run + " --from 0 --to 300000").find(allowed) != std::string::npos);
+    CHECK(refusal(run + " --from 0 --to 150000").find(allowed) != std::string::npos);
     CHECK(drawn(run + " --from 6 --to 30").find("device 3") != std::string::npos);
   }
 

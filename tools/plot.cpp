@@ -1,0 +1,97 @@
+// pipesim plot: results -> a picture.
+#include "sim/io/plot.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <string_view>
+
+#include "sim/error.hpp"
+#include "sim/io/results_file.hpp"
+#include "tools/driver.hpp"
+#include "tools/files.hpp"
+#include "tools/gnuplot.hpp"
+#include "tools/standard_error.hpp"
+
+namespace pipesim {
+
+namespace {
+
+[[noreturn]] void fail(std::string_view option, std::string what, std::string allowed,
+                       std::string value = "") {
+  throw Error(Fault{.place = fmt::format("command line: {}", option),
+                    .value = std::move(value),
+                    .what = std::move(what),
+                    .allowed = std::move(allowed)});
+}
+
+/// A plot has no config to override: none of the options of a run means anything.
+void require_plot_options(const Request& request) {
+  constexpr std::string_view kAllowed = "the options of pipesim plot --help";
+  if (request.config_file || request.no_header || request.formula) {
+    fail("plot", "a plot has neither config nor header nor formula", std::string(kAllowed));
+  }
+  for (const Override& given : request.overrides) {
+    fail(given.option, "not an option of a plot", std::string(kAllowed), given.value);
+  }
+  if (request.plot.svg.empty() && request.plot.html.empty()) {
+    fail("plot", "no picture is asked for", "--svg FILE, --html FILE or both");
+  }
+}
+
+PlotOptions options_of(const PlotRequest& request) {
+  PlotOptions options = {.x = request.x,
+                         .y = request.y,
+                         .z = request.z,
+                         .series = request.series,
+                         .is_log_x = request.log.find('x') != std::string::npos,
+                         .is_log_y = request.log.find('y') != std::string::npos};
+  if (request.kind == "pareto") options.kind = PlotKind::pareto;
+  if (request.kind == "heatmap") options.kind = PlotKind::heatmap;
+  const bool is_heatmap = options.kind == PlotKind::heatmap;
+  if (is_heatmap && request.z.empty()) fail("--kind heatmap", "no --z", "the field of the colour");
+  if (!is_heatmap && !request.z.empty()) {
+    fail("--z", fmt::format("--kind {} has no third axis", request.kind), "--kind heatmap",
+         request.z);
+  }
+  if (is_heatmap && !request.series.empty()) {
+    fail("--series", "a heat map has no series", "--kind lines or pareto", request.series);
+  }
+  if (is_heatmap && !request.log.empty()) {
+    fail("--log", "a heat map has a cell for each value and no scale", "--kind lines or pareto",
+         request.log);
+  }
+  return options;
+}
+
+}  // namespace
+
+int plot(const Request& request) {
+  require_plot_options(request);
+  const PlotOptions options = options_of(request.plot);
+  require_different_files(request, RunConfig{});
+  std::vector<ResultsText> files;
+  for (const std::string& file : request.plot.results) {
+    ConfigText read = read_file(file);
+    files.push_back({.name = std::move(read.name), .text = std::move(read.text)});
+  }
+  const Plot drawn = make_plot(read_results(files), options);
+  std::optional<OutputFile> svg;
+  std::optional<OutputFile> html;
+  if (!request.plot.svg.empty()) {
+    svg.emplace(request.plot.svg, "");
+    svg->write(finished_svg(run_gnuplot(gnuplot_script(drawn), "--svg"), drawn));
+    svg->flush();
+  }
+  if (!request.plot.html.empty()) {
+    html.emplace(request.plot.html, "");
+    html->write(plot_html(drawn));
+    html->flush();
+  }
+  if (svg) svg->commit();
+  if (html) html->commit();
+  print_notes(request, drawn.notes);
+  return 0;
+}
+
+}  // namespace pipesim
