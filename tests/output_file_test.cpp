@@ -12,6 +12,7 @@
 #include <string>
 
 #include "sim/error.hpp"
+#include "sim/io/gzip.hpp"
 
 using namespace pipesim;
 namespace fs = std::filesystem;
@@ -164,6 +165,25 @@ TEST_SUITE("unit") {
     file.write("text");
     CHECK_THROWS_AS(file.flush(), Error);
     CHECK(failure("/dev/null") == "");
+  }
+
+  TEST_CASE("a file named .gz is compressed, and complete once it is flushed") {
+    const Directory directory;
+    const std::string text(5 << 20, 'x');
+    OutputFile file(directory / "text.gz", "/output/file");
+    file.write("new ");
+    file.write(text);
+    file.flush();
+    CHECK(directory.entries() <= 1);
+    file.commit();
+    const std::string written = content(directory / "text.gz");
+    CHECK(written.size() < 100'000);
+    CHECK(gunzip(written).bytes == "new " + text);
+    CHECK(directory.entries() == 1);
+    fs::create_symlink("/dev/full", directory / "full.gz");
+    CHECK(failure(directory / "full.gz") == "/output/file: cannot write \"" +
+                                                (directory / "full.gz") +
+                                                "\": No space left on device");
   }
 
   TEST_CASE("an open descriptor is written through, where it stands") {

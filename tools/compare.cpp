@@ -176,9 +176,7 @@ int compare(const Request& request, const Registry& registry) {
     const std::vector<std::string> schedules =
         request.schedules.empty() ? comparable(config, registry) : request.schedules;
     const OutputConfig& output = config.output;
-    reject(!output.trace.empty(), "/output/trace", "a comparison writes no trace", "a single run");
-    reject(!output.timeline.empty(), "/output/timeline", "a comparison writes no timeline",
-           "a single run");
+    reject_traces(output, "a comparison", "a single run");
     require_different_files(request, config);
     reject(request.no_header && output.format != OutputFormat::csv, "/output/format",
            fmt::format("--no-header with the format {}", name(output.format)), "csv");

@@ -34,6 +34,13 @@ std::string formatted(const Report& report, const Request& request) {
   return report_table(report);
 }
 
+void note_slow_trace(const Request& request, std::int64_t slices) {
+  if (slices <= kSlowlyLoadedSlices) return;
+  print_notes(request, {fmt::format("output.trace: {} slices; viewers take minutes to load more "
+                                    "than {}",
+                                    slices, kSlowlyLoadedSlices)});
+}
+
 }  // namespace
 
 int run(const Request& request, const Registry& registry) {
@@ -58,7 +65,13 @@ int run(const Request& request, const Registry& registry) {
     OutputFile result = result_file(output);
     OutputFiles files;
     if (!output.trace.empty()) {
-      write_trace(finished.graph, finished.timeline, files.open(output.trace, "/output/trace"));
+      const std::int64_t slices =
+          write_trace(finished.graph, finished.timeline, files.open(output.trace, "/output/trace"));
+      note_slow_trace(request, slices);
+    }
+    if (!output.trace_per_rank.empty()) {
+      write_rank_traces(finished.graph, finished.timeline,
+                        files.open_rank_traces(output, finished.timeline.devices()));
     }
     if (!output.timeline.empty()) {
       write_timeline_csv(prepared.problem, finished.timeline, config.time_unit,
@@ -94,9 +107,7 @@ int explain(const Request& request, const Registry& registry) {
     const OutputConfig& output = config.output;
     reject(output.format == OutputFormat::csv, "/output/format", "an explanation has no csv",
            "table or json");
-    reject(!output.trace.empty(), "/output/trace", "an explanation writes no trace", "a run");
-    reject(!output.timeline.empty(), "/output/timeline", "an explanation writes no timeline",
-           "a run");
+    reject_traces(output, "an explanation", "a run");
     reject_pictures(request, output, "an explanation");
     reject(request.no_header || request.formula, "",
            "an explanation has neither header nor formula", "a run");

@@ -8,10 +8,12 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string_view>
 #include <vector>
 
 #include "sim/error.hpp"
+#include "sim/io/gzip.hpp"
 #include "sim/types.hpp"
 
 namespace pipesim {
@@ -26,6 +28,15 @@ struct NamedFile {
   std::string path;
   std::string option{};  // for an output that no config key names
 };
+
+std::string rank_trace_name(const OutputConfig& output, std::size_t rank) {
+  return fmt::format("rank{}.json{}", rank, output.trace_per_rank_gzip ? ".gz" : "");
+}
+
+/// Whether analysers of a directory of traces read it.
+bool is_trace_name(const std::string& path) {
+  return path.ends_with(".json") || path.ends_with(".gz");
+}
 
 /// Whether both paths lead to one ordinary file, existing or not.
 bool same_file(const std::string& left, const std::string& right) {
@@ -59,6 +70,15 @@ ConfigText read_file(const std::string& path) {
     result.text.append(buffer.data(), got);
   }
   if (std::ferror(file.get()) != 0) fail();
+  if (!is_gzip(result.text)) return result;
+  Gunzipped whole = gunzip(result.text);
+  if (!whole.fault.empty()) {
+    throw Error(Fault{.place = result.name,
+                      .value = path,
+                      .what = fmt::format("cannot be read: {}", whole.fault),
+                      .allowed = "the whole file"});
+  }
+  result.text = std::move(whole.bytes);
   return result;
 }
 
@@ -71,6 +91,32 @@ OutputFile& OutputFiles::open(const std::string& path, const std::string& pointe
   return files_.emplace_back(path, pointer);
 }
 
+MadeDirectory::MadeDirectory(const std::string& path, const std::string& pointer) {
+  std::error_code error;
+  if (fs::create_directory(path, error)) made_ = path;
+  if (!error) return;
+  throw Error(Fault{.pointer = pointer,
+                    .value = path,
+                    .what = fmt::format("cannot make \"{}\": {}", path, error.message())});
+}
+
+MadeDirectory::~MadeDirectory() {
+  std::error_code error;
+  if (!made_.empty()) fs::remove(made_, error);
+}
+
+std::vector<OutputFile*> OutputFiles::open_rank_traces(const OutputConfig& output,
+                                                       std::size_t devices) {
+  directories_.emplace_back(output.trace_per_rank, "/output/trace_per_rank");
+  std::vector<OutputFile*> files;
+  files.reserve(devices);
+  for (std::size_t rank = 0; rank < devices; ++rank) {
+    files.push_back(&open(fs::path(output.trace_per_rank) / rank_trace_name(output, rank),
+                          "/output/trace_per_rank"));
+  }
+  return files;
+}
+
 void OutputFiles::flush() {
   for (OutputFile& file : files_) file.flush();
 }
@@ -78,6 +124,52 @@ void OutputFiles::flush() {
 void OutputFiles::commit() {
   for (OutputFile& file : files_) file.commit();
 }
+
+namespace {
+
+[[noreturn]] void fail_rank_directory(const std::string& directory, std::string what,
+                                      std::string allowed) {
+  throw Error(Fault{.pointer = "/output/trace_per_rank",
+                    .value = directory,
+                    .what = std::move(what),
+                    .allowed = std::move(allowed)});
+}
+
+/// The directory of the traces a rank holds nothing else that is read as a trace.
+void require_rank_directory(const RunConfig& run, const std::vector<NamedFile>& files) {
+  const std::string& directory = run.output.trace_per_rank;
+  constexpr std::string_view kAlone = "a directory without other .json and .gz files";
+  std::error_code error;
+  const auto directory_of = [&](const fs::path& file) {
+    return fs::weakly_canonical(fs::absolute(file, error).parent_path(), error);
+  };
+  const fs::path place = directory_of(fs::path(directory) / rank_trace_name(run.output, 0));
+  for (const NamedFile& file : files) {
+    if (!is_trace_name(file.path) || directory_of(file.path) != place) continue;
+    fail_rank_directory(directory,
+                        fmt::format("the file of {} is in \"{}\" too", file.role, directory),
+                        std::string(kAlone));
+  }
+  if (!fs::exists(directory, error)) return;
+  if (!fs::is_directory(directory, error)) {
+    fail_rank_directory(directory, fmt::format("\"{}\" is no directory", directory),
+                        "a directory, which is made if there is none");
+  }
+  std::set<std::string> strangers;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
+    if (is_trace_name(entry.path())) strangers.insert(entry.path().filename());
+  }
+  for (std::int32_t rank = 0; rank < run.p; ++rank) {
+    strangers.erase(rank_trace_name(run.output, static_cast<std::size_t>(rank)));
+  }
+  if (strangers.empty()) return;
+  fail_rank_directory(directory,
+                      fmt::format("\"{}\" has \"{}\", which is no trace of this run", directory,
+                                  *strangers.begin()),
+                      std::string(kAlone));
+}
+
+}  // namespace
 
 void require_different_files(const Request& request, const RunConfig& run) {
   const OutputConfig& output = run.output;
@@ -122,6 +214,7 @@ void require_different_files(const Request& request, const RunConfig& run) {
                 .allowed = "a file of its own"});
     }
   }
+  if (!output.trace_per_rank.empty()) require_rank_directory(run, files);
 }
 
 namespace {

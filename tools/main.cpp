@@ -44,6 +44,8 @@ constexpr ConfigOption kConfigOptions[] = {
      "write the result there, not to stdout"},
     {"--trace", "FILE", "output.trace", OverrideKind::text,
      "write a Chrome trace, for Perfetto and chrome://tracing"},
+    {"--trace-per-rank", "DIR", "output.trace_per_rank", OverrideKind::text,
+     "write a Chrome trace a device there, as profilers write one a rank"},
     {"--timeline", "FILE", "output.timeline", OverrideKind::text, "write the timeline as CSV"},
     {"--svg", "FILE", "output.svg", OverrideKind::text, "write the timeline as a picture"},
     {"--html", "FILE", "output.html", OverrideKind::text, "write a report as a page for a browser"},

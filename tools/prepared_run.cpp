@@ -181,6 +181,14 @@ void require_memory_limit(const Report& report) {
               ErrorKind::run_failed);
 }
 
+void reject_traces(const OutputConfig& output, std::string_view what, const std::string& allowed) {
+  const std::string no_trace = fmt::format("{} writes no trace", what);
+  reject(!output.trace.empty(), "/output/trace", no_trace, allowed);
+  reject(!output.trace_per_rank.empty(), "/output/trace_per_rank", no_trace, allowed);
+  reject(!output.timeline.empty(), "/output/timeline", fmt::format("{} writes no timeline", what),
+         allowed);
+}
+
 void reject_pictures(const Request& request, const OutputConfig& output, std::string_view what) {
   reject(!output.svg.empty(), "/output/svg", fmt::format("{} draws no SVG", what), "a run");
   reject(!output.html.empty(), "/output/html", fmt::format("{} writes no page", what), "a run");
@@ -189,9 +197,7 @@ void reject_pictures(const Request& request, const OutputConfig& output, std::st
 
 void reject_run_outputs(const Request& request, const OutputConfig& output, std::string_view what) {
   const std::string allowed = "a run";
-  reject(!output.trace.empty(), "/output/trace", fmt::format("{} writes no trace", what), allowed);
-  reject(!output.timeline.empty(), "/output/timeline", fmt::format("{} writes no timeline", what),
-         allowed);
+  reject_traces(output, what, allowed);
   reject_pictures(request, output, what);
   reject(output.format != OutputFormat::table, "/output/format",
          fmt::format("{} has no {}", what, name(output.format)), allowed);

@@ -52,6 +52,9 @@ int with_config(const Request& request, const Registry& registry,
 /// Throws Error (bad input) if something is given that the command has no use for.
 void reject(bool given, std::string pointer, std::string what, std::string allowed);
 
+/// The same for a command that writes neither traces nor a timeline.
+void reject_traces(const OutputConfig& output, std::string_view what, const std::string& allowed);
+
 /// The same for a command that writes no picture to a file; unless it shows one in the terminal,
 /// with every option of pictures.
 void reject_pictures(const Request& request, const OutputConfig& output, std::string_view what);

@@ -29,11 +29,13 @@ std::string_view name(OutputFormat format);
 
 struct OutputConfig {
   OutputFormat format = OutputFormat::table;
-  std::string file;      ///< where the result goes; "" is standard output
-  std::string trace;     ///< Chrome trace; "" is none
-  std::string timeline;  ///< timeline as CSV; "" is none
-  std::string svg;       ///< picture; "" is none
-  std::string html;      ///< page; "" is none
+  std::string file;                  ///< where the result goes; "" is standard output
+  std::string trace;                 ///< Chrome trace; "" is none
+  std::string trace_per_rank;        ///< directory of a Chrome trace a device; "" is none
+  bool trace_per_rank_gzip = false;  ///< whether those are compressed
+  std::string timeline;              ///< timeline as CSV; "" is none
+  std::string svg;                   ///< picture; "" is none
+  std::string html;                  ///< page; "" is none
 
   friend bool operator==(const OutputConfig&, const OutputConfig&) = default;
 };

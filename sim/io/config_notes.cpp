@@ -22,6 +22,8 @@ std::vector<std::string> without_effect(const RunConfig& config) {
        "variation.seed has no effect without jitter");
   note(!config.variation.jitter && config.variation.trials != 1,
        "variation.trials has no effect without jitter");
+  note(config.output.trace_per_rank_gzip && config.output.trace_per_rank.empty(),
+       "output.trace_per_rank_gzip has no effect without output.trace_per_rank");
   return notes;
 }
 

@@ -24,7 +24,8 @@ const std::vector<std::string> kKeys = {"schema_version", "p",         "m",     
                                         "costs",          "model",     "parallel", "hardware",
                                         "placement",      "p2p",       "memory",   "recompute",
                                         "iterations",     "variation", "output"};
-const std::vector<std::string> kOutputKeys = {"format", "file", "trace", "timeline", "svg", "html"};
+const std::vector<std::string> kOutputKeys = {
+    "format", "file", "trace", "trace_per_rank", "trace_per_rank_gzip", "timeline", "svg", "html"};
 
 constexpr std::array kTimeUnits = {TimeUnit::s, TimeUnit::ms, TimeUnit::us, TimeUnit::ns,
                                    TimeUnit::ps};
@@ -252,9 +253,25 @@ class ConfigReader {
     }
     read_file_name(*output, "file", config_.output.file);
     read_file_name(*output, "trace", config_.output.trace);
+    read_trace_per_rank(*output);
     read_file_name(*output, "timeline", config_.output.timeline);
     read_file_name(*output, "svg", config_.output.svg);
     read_file_name(*output, "html", config_.output.html);
+  }
+
+  void read_trace_per_rank(const ConfigValue& output) {
+    if (const auto directory = values_.find(output, "trace_per_rank")) {
+      config_.output.trace_per_rank =
+          values_.text(*directory, "the name of a directory").value_or("");
+      if (config_.output.trace_per_rank.find('\0') != std::string::npos) {
+        values_.add_fault(*directory,
+                          values_.tree().shown(directory->id) + " is no name of a directory",
+                          "a name without a null character");
+      }
+    }
+    if (const auto gzip = values_.find(output, "trace_per_rank_gzip")) {
+      config_.output.trace_per_rank_gzip = values_.boolean(*gzip).value_or(false);
+    }
   }
 
   void read_file_name(const ConfigValue& output, std::string_view key, std::string& name) {

@@ -46,10 +46,6 @@ class TraceReader {
       : file_(file), ranges_(ranges) {}
 
   void read() {
-    if (file_.text.starts_with("\x1f\x8b")) {
-      throw Error(
-          Fault{.place = file_.name, .what = "is compressed", .allowed = "the trace after gunzip"});
-    }
     // The args of a kernel may have a key twice; that is no concern of ours.
     JsonFaults of_syntax;
     const Id root = tree_.parse({.name = file_.name, .text = file_.text}, of_syntax);

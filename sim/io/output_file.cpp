@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kBufferBytes = std::size_t{1} << 20;
+constexpr std::size_t kBufferBytes = std::size_t{1} << 16;
 constexpr mode_t kPermissionBits = 07777;
 
 /// The descriptor of this process that a path such as /dev/stdout or /dev/fd/3 stands for.
@@ -72,6 +72,7 @@ OutputFile::OutputFile(std::string path, std::string pointer)
     fail(error_number);
   }
   std::setvbuf(file_, buffer_.data(), _IOFBF, buffer_.size());
+  if (path_.ends_with(".gz")) gzip_.emplace([this](std::string_view bytes) { write_bytes(bytes); });
 }
 
 OutputFile::~OutputFile() { discard(); }
@@ -110,11 +111,20 @@ int OutputFile::open_temporary() {
 }
 
 void OutputFile::write(std::string_view bytes) {
+  if (gzip_) {
+    gzip_->write(bytes);
+  } else {
+    write_bytes(bytes);
+  }
+}
+
+void OutputFile::write_bytes(std::string_view bytes) {
   if (reader_gone_) return;
   require(std::fwrite(bytes.data(), 1, bytes.size(), file_) == bytes.size());
 }
 
 void OutputFile::flush() {
+  if (gzip_) gzip_->finish();
   if (!reader_gone_) require(std::fflush(file_) == 0);
 }
 

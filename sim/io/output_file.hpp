@@ -2,18 +2,21 @@
 #pragma once
 
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "sim/io/gzip.hpp"
+
 namespace pipesim {
 
 /// A file that is written under a temporary name beside its target and renamed by commit(); an
-/// existing target keeps its permissions. The destructor removes what was not committed. A target
-/// that is a device, a pipe or an open descriptor (/dev/stdout) is written directly, and a pipe
-/// whose reader has gone swallows the rest; a symbolic link is followed. Every failure throws
-/// Error (bad input) that names the path and the reason; `pointer` is the config key that the path
-/// came from.
+/// existing target keeps its permissions. A file whose name ends in ".gz" is compressed with gzip.
+/// The destructor removes what was not committed. A target that is a device, a pipe or an open
+/// descriptor (/dev/stdout) is written directly, and a pipe whose reader has gone swallows the
+/// rest; a symbolic link is followed. Every failure throws Error (bad input) that names the path
+/// and the reason; `pointer` is the config key that the path came from.
 class OutputFile {
  public:
   OutputFile(std::string path, std::string pointer);
@@ -23,12 +26,14 @@ class OutputFile {
 
   void write(std::string_view bytes);
   /// Makes sure that every byte written so far has arrived. After it a commit() only renames, so
-  /// several files can be flushed before the first one is put in its place.
+  /// several files can be flushed before the first one is put in its place. Nothing may be written
+  /// after it where the file is compressed.
   void flush();
   /// Flushes and puts the file in its place. Nothing may be written after it.
   void commit();
 
  private:
+  void write_bytes(std::string_view bytes);
   int open();
   int open_temporary();
   void require(bool succeeded);
@@ -42,6 +47,7 @@ class OutputFile {
   bool is_nameless_ = false;
   std::vector<char> buffer_;
   std::FILE* file_ = nullptr;
+  std::optional<GzipCompressor> gzip_;  // none: written as it is
   bool reader_gone_ = false;
 };
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "sim/error.hpp"
+#include "sim/io/gzip.hpp"
 
 namespace pipesim {
 
@@ -23,7 +24,14 @@ std::string read_text_file(const std::string& file, std::string pointer) {
                       .what = fmt::format("cannot read {}", file),
                       .allowed = "a readable file"});
   }
-  return text;
+  if (!is_gzip(text)) return text;
+  Gunzipped whole = gunzip(text);
+  if (!whole.fault.empty()) {
+    throw Error(Fault{.pointer = std::move(pointer),
+                      .what = fmt::format("cannot read {}: {}", file, whole.fault),
+                      .allowed = "the whole file"});
+  }
+  return std::move(whole.bytes);
 }
 
 }  // namespace pipesim

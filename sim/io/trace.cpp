@@ -9,9 +9,11 @@
 #include <iterator>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "sim/error.hpp"
 #include "sim/io/picture.hpp"
@@ -127,47 +129,21 @@ std::string_view counter_series(const Problem& problem, std::size_t device) {
   return one_stage_each ? "microbatches" : "chunks";
 }
 
+bool is_communication(OpKind kind) {
+  return is_send(kind) || is_parking(kind) || kind == OpKind::grad_sync;
+}
+
 std::size_t index(Device device) { return static_cast<std::size_t>(device.value); }
 
 std::string step_token(const Span& span) {
   return token(Step{.op = span.op, .overlapped = span.overlapped});
 }
 
-class TraceWriter {
+/// A file of events.
+class EventFile {
  public:
-  TraceWriter(const TaskGraph& graph, const Timeline& timeline, OutputFile& file)
-      : graph_(graph),
-        timeline_(timeline),
-        tracks_(graph, timeline),
-        live_activations_(timeline.devices()),
-        file_(file) {
-    follow_activations(graph, timeline, [&](Device device, const MemoryChange& change) {
-      live_activations_[index(device)].push_back({.time = change.time, .amount = change.amount});
-    });
-  }
+  explicit EventFile(OutputFile& file) : file_(file) {}
 
-  void write() {
-    append(R"({{"displayTimeUnit":"{}","traceEvents":[)", display_unit(timeline_));
-    find_first_slices();
-    for (std::size_t lane = 0; lane < timeline_.devices(); ++lane) write_names(lane);
-    write_lanes_beside();
-    for (std::size_t lane = 0; lane < timeline_.devices(); ++lane) {
-      write_lane(lane);
-      write_counter(lane);
-    }
-    for (auto id = static_cast<TaskId>(graph_.compute_tasks()); id < graph_.size(); ++id) {
-      if (graph_.is_transfer(id)) {
-        write_transfer(id);
-      } else if (graph_.op(id).kind != OpKind::barrier && graph_.op(id).kind != OpKind::release) {
-        write_slice(track_beside(id), timeline_.spans[id]);
-      }
-    }
-    if (memory_rules(graph_.problem()).in_bytes) write_memory();
-    append("\n]}}\n");
-    flush();
-  }
-
- private:
   template <class... Args>
   void append(fmt::format_string<Args...> format, Args&&... args) {
     fmt::format_to(std::back_inserter(buffer_), format, std::forward<Args>(args)...);
@@ -188,6 +164,77 @@ class TraceWriter {
   void flush() {
     file_.write({buffer_.data(), buffer_.size()});
     buffer_.clear();
+  }
+
+ private:
+  OutputFile& file_;
+  fmt::memory_buffer buffer_;
+  std::string_view separator_;
+};
+
+/// Writes all devices into one file, or each into its own: then there are as many files as devices,
+/// even if there is one.
+class TraceWriter {
+ public:
+  enum class Files { one, each_device };
+
+  TraceWriter(const TaskGraph& graph, const Timeline& timeline, Files files,
+              std::span<OutputFile* const> outputs)
+      : graph_(graph),
+        timeline_(timeline),
+        tracks_(graph, timeline),
+        live_activations_(timeline.devices()),
+        each_device_(files == Files::each_device) {
+    PIPESIM_CHECK(timeline.spans.size() == graph.size());
+    PIPESIM_CHECK(outputs.size() == (each_device_ ? timeline.devices() : 1));
+    for (OutputFile* output : outputs) files_.emplace_back(*output);
+    follow_activations(graph, timeline, [&](Device device, const MemoryChange& change) {
+      live_activations_[index(device)].push_back({.time = change.time, .amount = change.amount});
+    });
+  }
+
+  void write() {
+    for (std::size_t i = 0; i < files_.size(); ++i) write_head(i);
+    find_first_slices();
+    for (std::size_t lane = 0; lane < timeline_.devices(); ++lane) write_names(lane);
+    write_lanes_beside();
+    for (std::size_t lane = 0; lane < timeline_.devices(); ++lane) {
+      write_lane(lane);
+      write_counter(lane);
+    }
+    for (auto id = static_cast<TaskId>(graph_.compute_tasks()); id < graph_.size(); ++id) {
+      if (graph_.is_transfer(id)) {
+        write_transfer(id);
+      } else if (graph_.op(id).kind != OpKind::barrier && graph_.op(id).kind != OpKind::release) {
+        write_slice(track_beside(id), timeline_.spans[id]);
+      }
+    }
+    if (memory_rules(graph_.problem()).in_bytes) write_memory();
+    for (EventFile& file : files_) {
+      file.append("\n]}}\n");
+      file.flush();
+    }
+  }
+
+  /// How many slices were written.
+  std::int64_t slices() const { return slices_; }
+
+ private:
+  template <class... Args>
+  void event(char phase, const TraceTrack& track, fmt::format_string<Args...> format,
+             Args&&... args) {
+    files_[each_device_ ? track.device : 0].event(phase, track, format,
+                                                  std::forward<Args>(args)...);
+  }
+
+  // Holistic Trace Analysis wants to know whose a file is.
+  void write_head(std::size_t file) {
+    const std::string rank =
+        each_device_ ? fmt::format(R"("distributedInfo":{{"rank":{},"world_size":{}}},)", file,
+                                   timeline_.devices())
+                     : "";
+    files_[file].append(R"({{{}"displayTimeUnit":"{}","traceEvents":[)", rank,
+                        display_unit(timeline_));
   }
 
   // When the first slice of each track begins.
@@ -267,7 +314,7 @@ class TraceWriter {
   // The arrows that enter and leave an op of a span: along the stages, forth and back.
   void write_arrows(const Span& span, const Op& op) {
     const Role kind = role(op.kind);
-    if (kind != Role::forward && kind != Role::gradient) return;
+    if (each_device_ || (kind != Role::forward && kind != Role::gradient)) return;
     const int step = kind == Role::forward ? 1 : -1;
     for (const ArrowEnd end : {ArrowEnd::enters, ArrowEnd::leaves}) {
       Op consumer = op;
@@ -286,6 +333,7 @@ class TraceWriter {
     const TransferTracks tracks = tracks_.of(id);
     write_slice(tracks.send, span);
     write_slice(tracks.receive, span);
+    if (each_device_) return;
     Op consumer = span.op;
     const bool is_forward = span.op.kind == OpKind::send_forward;
     consumer.kind = is_forward ? OpKind::forward : OpKind::backward;
@@ -340,6 +388,17 @@ class TraceWriter {
           arrow.name, arrow.id, microseconds(time), end == ArrowEnd::enters ? R"(,"bp":"e")" : "");
   }
 
+  // Analysers of profiles tell communication by its name.
+  std::string_view profiled_prefix(OpKind kind) const {
+    return each_device_ && is_communication(kind) ? "nccl:" : "";
+  }
+
+  // Analysers of profiles take for a kernel what has a stream.
+  std::string profiled_args(const TraceTrack& track) const {
+    return each_device_ ? fmt::format(R"("device":{},"stream":{},)", track.device, track.thread)
+                        : "";
+  }
+
   void write_slice(const TraceTrack& track, const Span& span) {
     const KindStyle kind = style(span.op.kind);
     const std::string released_by =
@@ -350,12 +409,13 @@ class TraceWriter {
     const Ticks duration = viewed_duration(span, first_slice(track, span));
     const std::string extent =
         duration == Ticks{0} ? R"("s":"t")" : fmt::format(R"("dur":{})", microseconds(duration));
+    ++slices_;
     event(duration == Ticks{0} ? 'i' : 'X', track,
-          R"("name":"{}","cat":"{}","cname":"{}","ts":{},{},)"
-          R"("args":{{"stage":{},"microbatch":{}{}}})",
-          step_label({.op = span.op, .overlapped = span.overlapped}), kind.category, kind.color,
-          microseconds(span.start), extent, span.op.stage.value, span.op.microbatch.value,
-          released_by);
+          R"("name":"{}{}","cat":"{}","cname":"{}","ts":{},{},)"
+          R"("args":{{{}"stage":{},"microbatch":{}{}}})",
+          profiled_prefix(span.op.kind), step_label({.op = span.op, .overlapped = span.overlapped}),
+          each_device_ ? "kernel" : kind.category, kind.color, microseconds(span.start), extent,
+          profiled_args(track), span.op.stage.value, span.op.microbatch.value, released_by);
   }
 
   void write_counter(std::size_t lane) {
@@ -402,16 +462,23 @@ class TraceWriter {
   TraceTracks tracks_;
   std::vector<std::vector<MemoryPoint>> live_activations_;  // by device
   std::map<TraceTrack, Ticks> first_slices_;
-  OutputFile& file_;
-  fmt::memory_buffer buffer_;
-  std::string_view separator_;
+  std::vector<EventFile> files_;
+  bool each_device_;
+  std::int64_t slices_ = 0;
 };
 
 }  // namespace
 
-void write_trace(const TaskGraph& graph, const Timeline& timeline, OutputFile& file) {
-  PIPESIM_CHECK(timeline.spans.size() == graph.size());
-  TraceWriter(graph, timeline, file).write();
+std::int64_t write_trace(const TaskGraph& graph, const Timeline& timeline, OutputFile& file) {
+  OutputFile* const files[] = {&file};
+  TraceWriter writer(graph, timeline, TraceWriter::Files::one, files);
+  writer.write();
+  return writer.slices();
+}
+
+void write_rank_traces(const TaskGraph& graph, const Timeline& timeline,
+                       std::span<OutputFile* const> files) {
+  TraceWriter(graph, timeline, TraceWriter::Files::each_device, files).write();
 }
 
 }  // namespace pipesim

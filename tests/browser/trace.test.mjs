@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 
 import { launchBrowser, serve } from './browser.mjs';
 import { label, pipesim, run, schedules, withDirectory } from './runs.mjs';
@@ -37,6 +38,10 @@ const kRuns = new Map([
                              'iterations={"count":2,"grad_sync":2,"overlap_grad_sync":true}']],
   ['twelve devices', ['-p', '12', '-m', '24', '--schedule', '1f1b', '--t-f', '1', '--t-b', '2']],
   ['model, memory in bytes', ['--config', 'configs/gpt3-175b.json', '-m', '16']],
+  ['custom: fused pairs', ['-p', '2', '-m', '2', '--t-f', '1', '--t-b', '2', '--set', 't_w=1', '--set',
+                           'schedule={"name":"custom","order":["0F0 0F1 0I0 0W0 0B1",' +
+                           '"1F0 (1F1;1B0) 1B1"]}']],
+  ['custom: an order of PyTorch', ['--config', 'configs/pytorch_188833.json']],
   ['slices', [...kHw5, '--schedule', 'seq1f1b', '--set', 'schedule.slices=4']],
 ]);
 
@@ -70,9 +75,12 @@ after(async () => {
   server?.close();
 });
 
-/// What Catapult makes of a trace, in microseconds.
-function inCatapult(text) {
-  return catapult.evaluate(async (trace) => {
+/// What Catapult makes of a trace's bytes, in microseconds. It takes text as a string.
+function inCatapult(bytes) {
+  return catapult.evaluate(async (base64) => {
+    const content = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+    const isText = content[0] === '{'.charCodeAt(0);
+    const trace = isText ? new TextDecoder().decode(content) : content.buffer;
     const model = new tr.Model();
     const options = new tr.importer.ImportOptions();
     options.shiftWorldToZero = false;
@@ -98,7 +106,7 @@ function inCatapult(text) {
                                                from: where(flow.startSlice),
                                                to: where(flow.endSlice) })),
     };
-  }, text);
+  }, Buffer.from(bytes).toString('base64'));
 }
 
 /// Whether the row is a slice at all: barriers take no time.
@@ -238,6 +246,37 @@ for (const [name, words] of kRuns) {
   });
 }
 
+/// The names of a rank's slices tell profilers what communicates.
+function withoutPrefix(slices) {
+  return slices.map((slice) => ({ ...slice, name: slice.name.replace(/^nccl:/, '') }));
+}
+
+test('Catapult: a compressed trace', async () => {
+  await withDirectory(async (directory) => {
+    const [plain, gzip] = ['trace.json', 'trace.json.gz'].map((name) => path.join(directory, name));
+    pipesim(...kMessages, '--trace', plain);
+    pipesim(...kMessages, '--trace', gzip);
+    assert.deepEqual(await inCatapult(fs.readFileSync(gzip)),
+                     await inCatapult(fs.readFileSync(plain)));
+  });
+});
+
+test('Catapult: traces a rank have what the whole trace has', async () => {
+  await withDirectory(async (directory) => {
+    const made = run(directory, [...kMessages, '--trace-per-rank', path.join(directory, 'ranks')]);
+    const slices = [];
+    for (const [rank] of made.report.devices.entries()) {
+      const seen = await inCatapult(
+          fs.readFileSync(path.join(directory, 'ranks', `rank${rank}.json`)));
+      assert.deepEqual(seen.warnings, []);
+      assert.deepEqual(seen.processes, [{ pid: rank, name: `device ${rank}` }]);
+      assert.deepEqual(seen.flows, []);
+      slices.push(...withoutPrefix(seen.slices));
+    }
+    checkSlices(slices, expectedSlices(made.rows));
+  });
+});
+
 test('Catapult: a slice under another name is found', async () => {
   await withDirectory(async (directory) => {
     const file = path.join(directory, 'trace.json');
@@ -250,8 +289,8 @@ test('Catapult: a slice under another name is found', async () => {
 });
 
 /// The slices that speedscope has read, in microseconds: it saves what it holds as a file of its own.
-async function inSpeedscope(text) {
-  files.set('trace.json', text);
+async function inSpeedscope(text, name = 'trace.json') {
+  files.set(name, text);
   const page = await browser.newPage();
   const complaints = [];
   page.on('pageerror', (error) => complaints.push(error.message));
@@ -260,8 +299,8 @@ async function inSpeedscope(text) {
   });
   try {
     await page.goto(`${server.address}/speedscope/index.html#profileURL=` +
-                    encodeURIComponent(`${server.address}/trace.json`));
-    await page.waitForFunction(() => document.title.startsWith('trace.json'), null,
+                    encodeURIComponent(`${server.address}/${name}`));
+    await page.waitForFunction((file) => document.title.startsWith(file), name,
                                { timeout: 20000 });
     const [download] = await Promise.all([page.waitForEvent('download'),
                                           page.keyboard.press('Control+s')]);
@@ -312,3 +351,17 @@ for (const [name, words] of kRuns) {
     });
   });
 }
+
+test('speedscope: a compressed trace of a rank', async () => {
+  await withDirectory(async (directory) => {
+    const ranks = path.join(directory, 'ranks');
+    const made = run(directory, [...kMessages, '--trace-per-rank', ranks,
+                                 '--set', 'output.trace_per_rank_gzip=true']);
+    const bytes = fs.readFileSync(path.join(ranks, 'rank1.json.gz'));
+    const { saved, complaints } = await inSpeedscope(bytes, 'rank1.json.gz');
+    assert.deepEqual(complaints, []);
+    const trace = JSON.parse(gunzipSync(bytes));
+    checkSlices(withoutPrefix(slicesOf(saved, trace)),
+                expectedSlices(made.rows).filter((slice) => slice.pid === 1));
+  });
+});

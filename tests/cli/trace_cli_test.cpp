@@ -1,0 +1,189 @@
+// Traces as files: compressed, one a rank, and what can go wrong with them.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "tests/cli/process.hpp"
+
+using namespace pipesim::test;
+
+namespace {
+
+constexpr auto kRun = "-p 4 -m 8 --t-f 2 --t-b 4 --schedule 1f1b";
+
+std::string ranks(const std::string& more) {
+  return fmt::format("{} --trace-per-rank {}", kRun, more);
+}
+
+/// Standard error of a command that is refused and writes nothing.
+std::string fault(const TemporaryDirectory& directory, const std::string& arguments) {
+  const std::size_t before = directory.entries();
+  const Outcome outcome = run_pipesim_in(directory, arguments);
+  CHECK(outcome.exit_code == 2);
+  CHECK(outcome.out == "");
+  CHECK(directory.entries() == before);
+  return outcome.err;
+}
+
+std::string gunzipped(const std::string& path) { return shell("gzip -dc " + path).out; }
+
+}  // namespace
+
+TEST_SUITE("cli") {
+  TEST_CASE("outputs named .gz are what gzip reads, the same bytes every time") {
+    const TemporaryDirectory directory;
+    const std::string plain =
+        fmt::format("{} --output r.json --trace t.json --timeline t.csv --format json", kRun);
+    const std::string gzip = fmt::format(
+        "{} --output r.json.gz --trace t.json.gz --timeline t.csv.gz --format json", kRun);
+    REQUIRE(run_pipesim_in(directory, plain).exit_code == 0);
+    REQUIRE(run_pipesim_in(directory, gzip).exit_code == 0);
+    for (const std::string name : {"r.json", "t.json", "t.csv"}) {
+      CAPTURE(name);
+      CHECK(gunzipped(directory.path(name + ".gz")) == read_file(directory.path(name)));
+    }
+    const std::string first = read_file(directory.path("t.json.gz"));
+    REQUIRE(run_pipesim_in(directory, gzip).exit_code == 0);
+    CHECK(read_file(directory.path("t.json.gz")) == first);
+    CHECK(run_pipesim_in(directory, std::string("verify --timeline t.csv.gz ") + kRun).out ==
+          "t.csv.gz: valid: 64 ops, T_total 66 ms\n");
+  }
+
+  TEST_CASE("inputs may be compressed, whatever their names") {
+    const TemporaryDirectory directory;
+    const std::string config = read_file(PIPESIM_SOURCE_DIR "/configs/hw5_2.json");
+    directory.file("run.json", config);
+    directory.file("costs.csv", "stage,kind,time\n0,F,2\n0,B,4\n");
+    REQUIRE(shell("gzip -k " + directory.path("run.json") + " " + directory.path("costs.csv"))
+                .exit_code == 0);
+    CHECK(run_pipesim_in(directory, "--config run.json.gz --format csv").out ==
+          run_pipesim("--config configs/hw5_2.json --format csv").out);
+    const std::string with_costs =
+        "-p 1 -m 2 --schedule 1f1b --format csv --no-header --set costs=";
+    CHECK(run_pipesim_in(directory, with_costs + "costs.csv.gz").out ==
+          run_pipesim_in(directory, with_costs + "costs.csv").out);
+    const Outcome piped = shell("gzip -c configs/hw5_2.json | $PIPESIM check --config -");
+    CHECK(piped.exit_code == 0);
+    const std::string import = "import --kineto tests/data/kineto_rank0.json ";
+    CHECK(shell("gzip -c tests/data/kineto_rank1.json > " + directory.path("rank1.json.gz") +
+                "; $PIPESIM " + import + directory.path("rank1.json.gz"))
+              .out == run_pipesim(import + "tests/data/kineto_rank1.json").out);
+  }
+
+  TEST_CASE("compressed inputs that are not whole are refused") {
+    const TemporaryDirectory directory;
+    const std::string trace =
+        directory.file("t.json", read_file(PIPESIM_SOURCE_DIR "/tests/data/kineto_rank0.json"));
+    REQUIRE(shell("gzip " + trace).exit_code == 0);
+    const std::string whole = read_file(trace + ".gz");
+    directory.file("cut.gz", whole.substr(0, whole.size() / 2));
+    std::string damaged = whole;
+    damaged[whole.size() / 2] = static_cast<char>(~damaged[whole.size() / 2]);
+    directory.file("damaged.gz", damaged);
+    CHECK(fault(directory, "import --kineto cut.gz") ==
+          "cut.gz: cannot be read: gzip data end too early; the whole file\n");
+    CHECK(fault(directory, "import --kineto damaged.gz") ==
+          "damaged.gz: cannot be read: gzip data are damaged; the whole file\n");
+    CHECK(fault(directory, "check --config cut.gz") ==
+          "cut.gz: cannot be read: gzip data end too early; the whole file\n");
+    CHECK(fault(directory, "-p 1 -m 1 --schedule 1f1b --set costs=cut.gz") ==
+          "command line: --set costs: /costs: cannot read cut.gz: gzip data end too early; "
+          "the whole file\n");
+  }
+
+  TEST_CASE("--trace-per-rank writes a file a device into a directory of its own") {
+    const TemporaryDirectory directory;
+    const Outcome outcome = run_pipesim_in(directory, ranks("traces"));
+    CHECK(outcome.exit_code == 0);
+    CHECK(outcome.err == "");
+    CHECK(directory.entries() == 1);
+    for (int rank = 0; rank < 4; ++rank) {
+      const nlohmann::json trace =
+          nlohmann::json::parse(read_file(directory.path(fmt::format("traces/rank{}.json", rank))));
+      CHECK(trace.at("distributedInfo").at("rank") == rank);
+    }
+    CHECK(shell("ls -A " + directory.path("traces")).out ==
+          "rank0.json\nrank1.json\nrank2.json\nrank3.json\n");
+    // Again into what is there, also by another spelling.
+    CHECK(run_pipesim_in(directory, ranks("traces/ -m 9")).exit_code == 0);
+    CHECK(read_file(directory.path("traces/rank3.json")).find("\"F8\"") != std::string::npos);
+  }
+
+  TEST_CASE("traces a rank may be compressed") {
+    const TemporaryDirectory directory;
+    const std::string gzip = " --set output.trace_per_rank_gzip=true";
+    CHECK(run_pipesim_in(directory, ranks("plain")).exit_code == 0);
+    CHECK(run_pipesim_in(directory, ranks("packed") + gzip).exit_code == 0);
+    CHECK(shell("ls -A " + directory.path("packed")).out ==
+          "rank0.json.gz\nrank1.json.gz\nrank2.json.gz\nrank3.json.gz\n");
+    CHECK(gunzipped(directory.path("packed/rank2.json.gz")) ==
+          read_file(directory.path("plain/rank2.json")));
+    CHECK(run_pipesim(kRun + gzip).err ==
+          "pipesim: note: output.trace_per_rank_gzip has no effect without "
+          "output.trace_per_rank\n");
+  }
+
+  TEST_CASE("a directory of traces a rank holds nothing else that is read as one") {
+    const TemporaryDirectory directory;
+    REQUIRE(run_pipesim_in(directory, ranks("traces")).exit_code == 0);
+    const std::string start = "command line: --trace-per-rank: /output/trace_per_rank: ";
+    const std::string end = "; a directory without other .json and .gz files\n";
+    CHECK(fault(directory, ranks("traces -p 3")) ==
+          start + "\"traces\" has \"rank3.json\", which is no trace of this run" + end);
+    CHECK(fault(directory, ranks("traces --set output.trace_per_rank_gzip=true")) ==
+          start + "\"traces\" has \"rank0.json\", which is no trace of this run" + end);
+    CHECK(fault(directory, ranks("traces --trace traces/rank0.json")) ==
+          start + "the file of output.trace is in \"traces\" too" + end);
+    CHECK(fault(directory, ranks("new --format json --output new/../new/result.json")) ==
+          start + "the file of output.file is in \"new\" too" + end);
+    directory.file("run.json", read_file(PIPESIM_SOURCE_DIR "/configs/hw5_2.json"));
+    CHECK(fault(directory, "--config run.json --trace-per-rank .") ==
+          start + "the file of the config is in \".\" too" + end);
+    CHECK(run_pipesim_in(directory, ranks("traces --timeline traces/t.csv")).exit_code == 0);
+  }
+
+  TEST_CASE("a directory that cannot be written is refused, and none is left behind") {
+    const TemporaryDirectory directory;
+    directory.file("file", "");
+    const std::string start = "command line: --trace-per-rank: /output/trace_per_rank: ";
+    CHECK(fault(directory, ranks("file")) ==
+          start + "\"file\" is no directory; a directory, which is made if there is none\n");
+    CHECK(fault(directory, ranks("no/traces")) ==
+          start + "cannot make \"no/traces\": No such file or directory\n");
+    CHECK(fault(directory, ranks("/proc/traces")) ==
+          start + "cannot make \"/proc/traces\": No such file or directory\n");
+    CHECK(fault(directory, ranks("/proc/self")) ==
+          start + "cannot write \"/proc/self/rank0.json\": No such file or directory\n");
+    CHECK(fault(directory, ranks("''")) == start + "an empty string; the name of a directory\n");
+    CHECK(
+        fault(directory, ranks("traces --timeline /dev/full")) ==
+        "command line: --timeline: /output/timeline: cannot write \"/dev/full\": No space left on "
+        "device\n");
+    CHECK(fault(directory, ranks("traces --output no/result")) ==
+          "command line: --output: /output/file: cannot write \"no/result\": No such file or "
+          "directory\n");
+  }
+
+  TEST_CASE("only a run writes traces a rank") {
+    const TemporaryDirectory directory;
+    const std::string start = "command line: --trace-per-rank: /output/trace_per_rank: ";
+    CHECK(fault(directory, "compare " + ranks("traces")) ==
+          start + "a comparison writes no trace; a single run\n");
+    CHECK(fault(directory, "explain " + ranks("traces")) ==
+          start + "an explanation writes no trace; a run\n");
+    CHECK(fault(directory, "show " + ranks("traces")) ==
+          start + "a picture in the terminal writes no trace; a run\n");
+  }
+
+  TEST_CASE("a trace that viewers load slowly is said to be") {
+    const std::string large = "-p 4 --t-f 2 --t-b 4 --schedule 1f1b --trace /dev/null ";
+    CHECK(run_pipesim(large + "-m 25001").err ==
+          "pipesim: note: output.trace: 200008 slices; viewers take minutes to load more than "
+          "200000\n");
+    CHECK(run_pipesim(large + "-m 25000").err == "");
+    CHECK(run_pipesim(large + "-m 25001 --quiet").err == "");
+  }
+}
