@@ -10,6 +10,7 @@
 
 #include "sim/io/html_report.hpp"
 #include "tests/drawn_runs.hpp"
+#include "tests/occurrences.hpp"
 
 using namespace pipesim;
 using nlohmann::json;
@@ -185,14 +186,6 @@ void check_run(const Drawn& drawn, const Report& report, const Picture& picture)
   }
 }
 
-std::size_t count(const std::string& text, const std::string& part) {
-  std::size_t found = 0;
-  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
-    ++found;
-  }
-  return found;
-}
-
 }  // namespace
 
 TEST_SUITE("unit") {
@@ -248,11 +241,11 @@ TEST_SUITE("unit") {
     report.schedule_summary = attack;
     const Picture picture = make_picture(drawn.graph, drawn.timeline, report, PictureView{});
     const std::string page = run_page(report, picture, {});
-    CHECK(count(page, attack) == 0);
-    CHECK(count(page, "<script") == 2);
-    CHECK(count(page, "</script") == 2);
-    CHECK(count(page, "<!--") == 0);
-    CHECK(count(page, "&lt;/script&gt;&lt;script&gt;alert(1)") >= 3);
+    CHECK(test::occurrences(page, attack) == 0);
+    CHECK(test::occurrences(page, "<script") == 2);
+    CHECK(test::occurrences(page, "</script") == 2);
+    CHECK(test::occurrences(page, "<!--") == 0);
+    CHECK(test::occurrences(page, "&lt;/script&gt;&lt;script&gt;alert(1)") >= 3);
     std::vector<ComparedSchedule> compared(2);
     compared[0].schedule = attack;
     compared[0].report = report;
@@ -260,8 +253,8 @@ TEST_SUITE("unit") {
     compared[1].schedule = attack;
     compared[1].reason = attack;
     const std::string comparison = comparison_page(compared, {});
-    CHECK(count(comparison, attack) == 0);
-    CHECK(count(comparison, "<script") == 2);
+    CHECK(test::occurrences(comparison, attack) == 0);
+    CHECK(test::occurrences(comparison, "<script") == 2);
   }
 
   TEST_CASE("page: nothing in it is loaded from elsewhere") {
@@ -272,12 +265,13 @@ TEST_SUITE("unit") {
     report.config.t_f.values = {Ticks{1}};
     report.config.t_b.values = {Ticks{2}};
     const std::string page = run_page(report, drawn.picture(), {});
-    CHECK(count(page, "http") ==
-          count(page, "http-equiv") + count(page, "http://www.w3.org/2000/svg"));
-    CHECK(count(page, "default-src 'none'") == 1);
+    CHECK(test::occurrences(page, "http") ==
+          test::occurrences(page, "http-equiv") +
+              test::occurrences(page, "http://www.w3.org/2000/svg"));
+    CHECK(test::occurrences(page, "default-src 'none'") == 1);
     for (const char* const part : {"src=", "href=", "url(", "@import", "fetch(", "eval("}) {
       CAPTURE(part);
-      CHECK(count(page, part) == 0);
+      CHECK(test::occurrences(page, part) == 0);
     }
     CHECK(page == run_page(report, drawn.picture(), {}));
   }

@@ -218,8 +218,9 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("2205.05198, table 5: GPT-3 on 64 A100 takes 13.75 s, MFU 51.4 %; 1T 71.49 s, 56.3 %") {
-    // MFU and HFU stand in Megatron-LM's README too; the times were not found a second time, but
-    // the two columns agree by the paper's own definition, which is what is checked.
+    // 1T's MFU and HFU stand in Megatron-LM's README too; GPT-3's and the times were not found a
+    // second time, but the two columns agree by the paper's own definition, which is what is
+    // checked.
     const auto mfu = [](const Transformer& model, std::int64_t layers, std::int64_t devices,
                         Int128 batch, std::int64_t hundredths) {
       const Ratio time = {Int128{hundredths} * 10'000'000'000, 1};

@@ -10,6 +10,7 @@
 
 #include "sim/error.hpp"
 #include "sim/io/exact_decimal.hpp"
+#include "sim/io/page_text.hpp"
 #include "sim/io/result_fields.hpp"
 #include "sim/io/results_file.hpp"
 #include "tests/cli/process.hpp"
@@ -359,6 +360,6 @@ TEST_SUITE("unit") {
     const std::string page = plot_html(plot);
     CHECK(page.find("it's </script>") == std::string::npos);
     CHECK(page.find("it's \\u003c/script>") != std::string::npos);
-    CHECK(escaped_xml("a<b & \"c\"\x01") == "a&lt;b &amp; &quot;c&quot;\\x01");
+    CHECK(xml_text("a<b & \"c\"\x01") == "a&lt;b &amp; &quot;c&quot;\\x01");
   }
 }

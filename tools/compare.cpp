@@ -92,23 +92,14 @@ std::vector<ComparedSchedule> compared(const RunConfig& config, const Request& r
   return rows;
 }
 
-/// The pictures of the rows that have one.
-std::vector<const Picture*> pictures_of(const std::vector<ComparedSchedule>& rows) {
-  std::vector<const Picture*> pictures;
-  for (const ComparedSchedule& row : rows) {
-    if (row.picture) pictures.push_back(&*row.picture);
-  }
-  return pictures;
-}
-
 void write_pictures(const std::vector<ComparedSchedule>& rows, const Request& request,
                     const OutputConfig& output, OutputFiles& files) {
-  const std::vector<const Picture*> pictures = pictures_of(rows);
+  const std::vector<const Picture*> drawn = pictures(rows);
   std::int64_t blocks = 0;
-  for (const Picture* picture : pictures) blocks += picture->blocks();
+  for (const Picture* picture : drawn) blocks += picture->blocks();
   require_drawable(blocks, output);
   if (!output.svg.empty()) {
-    write_svg(pictures, svg_options(request.picture), files.open(output.svg, "/output/svg"));
+    write_svg(drawn, svg_options(request.picture), files.open(output.svg, "/output/svg"));
   }
   if (!output.html.empty()) {
     files.open(output.html, "/output/html")

@@ -94,16 +94,55 @@ class PictureOptions {
   std::vector<Fault> faults_;
 };
 
+/// Which pictures are asked for.
+struct Drawn {
+  bool in_terminal = false;
+  bool svg = false;
+  bool html = false;
+
+  bool any() const { return in_terminal || svg || html; }
+};
+
+/// Throws Error if an option is given that none of the pictures takes.
+void reject_unused(const PictureRequest& request, const Drawn& drawn) {
+  struct Option {
+    std::string_view name;
+    bool is_given = false;
+    bool is_used = false;
+    std::string_view used_by;
+  };
+  constexpr std::string_view kFiles = "--svg FILE or --html FILE";
+  const bool any_file = drawn.svg || drawn.html;
+  const Option options[] = {
+      {"--from", request.from.has_value(), drawn.any(), ""},
+      {"--to", request.to.has_value(), drawn.any(), ""},
+      {"--devices", request.devices.has_value(), drawn.any(), ""},
+      {"--theme", request.theme.has_value(), drawn.svg, "--svg FILE"},
+      {"--color", request.color.has_value(), drawn.in_terminal, "pipesim show or compare --show"},
+      {"--critical", request.critical, any_file, kFiles},
+      {"--memory", request.memory, any_file, kFiles}};
+  std::vector<Fault> faults;
+  for (const Option& option : options) {
+    if (!option.is_given || option.is_used) continue;
+    faults.push_back(drawn.any()
+                         ? option_fault(option.name, "", "no picture that takes it is asked for",
+                                        std::string(option.used_by))
+                         : option_fault(option.name, "", "no picture is asked for",
+                                        "--svg FILE, --html FILE, or pipesim show"));
+  }
+  if (!faults.empty()) throw Error(std::move(faults));
+}
+
 }  // namespace
 
 std::optional<PictureView> picture_view(const Request& request, const RunConfig& config) {
-  const OutputConfig& output = config.output;
-  if (request.picture.show || !output.svg.empty() || !output.html.empty()) {
-    picture_theme(request.picture);
-    return PictureOptions(request.picture, config.time_unit).read();
-  }
-  reject_picture_options(request.picture);
-  return std::nullopt;
+  const Drawn drawn = {.in_terminal = request.picture.show,
+                       .svg = !config.output.svg.empty(),
+                       .html = !config.output.html.empty()};
+  reject_unused(request.picture, drawn);
+  if (!drawn.any()) return std::nullopt;
+  picture_theme(request.picture);
+  return PictureOptions(request.picture, config.time_unit).read();
 }
 
 Theme picture_theme(const PictureRequest& request) {
@@ -128,20 +167,7 @@ void require_drawable(std::int64_t blocks, const OutputConfig& output) {
 }
 
 void reject_picture_options(const PictureRequest& request) {
-  const std::pair<std::string_view, bool> options[] = {{"--from", request.from.has_value()},
-                                                       {"--to", request.to.has_value()},
-                                                       {"--devices", request.devices.has_value()},
-                                                       {"--theme", request.theme.has_value()},
-                                                       {"--color", request.color.has_value()},
-                                                       {"--critical", request.critical},
-                                                       {"--memory", request.memory}};
-  std::vector<Fault> faults;
-  for (const auto& [option, is_given] : options) {
-    if (!is_given) continue;
-    faults.push_back(option_fault(option, "", "no picture is asked for",
-                                  "--svg FILE, --html FILE, or pipesim show"));
-  }
-  if (!faults.empty()) throw Error(std::move(faults));
+  reject_unused(request, {.in_terminal = false, .svg = false, .html = false});
 }
 
 }  // namespace pipesim

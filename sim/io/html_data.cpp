@@ -13,6 +13,7 @@
 #include "sim/error.hpp"
 #include "sim/io/explanation.hpp"
 #include "sim/io/json_text.hpp"
+#include "sim/io/page_text.hpp"
 #include "sim/io/palette.hpp"
 #include "sim/io/report_values.hpp"
 #include "sim/io/timeline_rows.hpp"
@@ -40,20 +41,6 @@ class Column {
  private:
   std::string text_;
 };
-
-/// JSON as it may stand in a script element, which ends at the first "</script".
-std::string in_script(const std::string& json) {
-  std::string result;
-  result.reserve(json.size());
-  for (const char c : json) {
-    if (c == '<') {
-      result += "\\u003c";
-    } else {
-      result += c;
-    }
-  }
-  return result;
-}
 
 /// The same steps in different words: an entry of `ops`.
 using OpEntry =
@@ -338,7 +325,7 @@ std::string page_data(std::span<const DrawnRun> runs, const PageState& state) {
   Column looks;
   for (int i = 0; i < kLooks; ++i) looks.add_json(json_string(legend(static_cast<Look>(i))));
   const TimeUnit unit = runs.front().picture->time_unit;
-  return in_script(fmt::format(
+  return script_json(fmt::format(
       R"({{"unit":"{}","unitDigits":{},"from":"{}","to":"{}","critical":{},"memory":{},)"
       R"("causes":{},"looks":{},"palette":{{"light":{},"dark":{}}},"runs":{}}})",
       name(unit), digits(unit), from.count, to.count, state.critical, state.memory, causes.text(),

@@ -8,9 +8,9 @@
 
 #include "sim/error.hpp"
 #include "sim/io/html_assets.hpp"
+#include "sim/io/page_text.hpp"
 #include "sim/io/palette.hpp"
 #include "sim/io/report_facts.hpp"
-#include "sim/io/svg_style.hpp"
 #include "sim/version.hpp"
 
 namespace pipesim {
@@ -66,12 +66,6 @@ std::string facts_list(const std::vector<Fact>& facts) {
                          xml_text(name), xml_text(value), xml_text(meaning));
   }
   return fmt::format("<dl class=\"facts\">\n{}</dl>\n", items);
-}
-
-std::string paragraphs(const std::vector<std::string>& texts) {
-  std::string result;
-  for (const std::string& text : texts) result += fmt::format("<p>{}</p>\n", xml_text(text));
-  return result;
 }
 
 std::string config_block(const RunConfig& config) {

@@ -228,6 +228,12 @@ Look look(OpKind kind) {
   }
 }
 
+char letter(Look look) {
+  constexpr std::string_view kLetters = "FBIWRCO";
+  static_assert(kLetters.size() == kLooks);
+  return kLetters[static_cast<std::size_t>(look)];
+}
+
 std::string_view legend(Look look) {
   switch (look) {
     case Look::forward:

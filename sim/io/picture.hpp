@@ -40,6 +40,9 @@ Look look(OpKind kind);
 /// "optimizer": for a legend.
 std::string_view legend(Look look);
 
+/// 'F', 'B', 'I', 'W', 'R', 'C' or 'O': where there is no colour.
+char letter(Look look);
+
 /// A task that takes time, [start, end) in ticks.
 struct Block {
   TaskId task = 0;

@@ -370,14 +370,6 @@ std::string heading(const Plot& plot) {
   return fmt::format("{} over {}", title(plot.y), title(plot.x));
 }
 
-std::string escaped_xml(std::string_view text) {
-  std::string result;
-  for (const char c : printable(text)) {
-    result += c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '"' ? "&quot;" : std::string(1, c);
-  }
-  return result;
-}
-
 std::vector<bool> pareto_front(const std::vector<PlotPoint>& points, Better x, Better y) {
   const auto is_better = [](const ExactDecimal& left, const ExactDecimal& right, Better side) {
     return side == Better::lower ? left < right : left > right;

@@ -74,9 +74,6 @@ struct Plot {
 /// One line: "T_total (ms) over microbatches m".
 std::string heading(const Plot& plot);
 
-/// The text as an XML or HTML element or an attribute may hold it; it is printable() too.
-std::string escaped_xml(std::string_view text);
-
 /// Whether each point is on the Pareto front: no other is at least as good in both and better in
 /// one. Equal points are on it together.
 std::vector<bool> pareto_front(const std::vector<PlotPoint>& points, Better x, Better y);

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "sim/error.hpp"
+#include "sim/io/page_text.hpp"
 
 namespace pipesim {
 
@@ -222,7 +223,7 @@ std::string gnuplot_script(const Plot& plot) {
 }
 
 std::string finished_svg(std::string svg, const Plot& plot) {
-  replace(svg, "<title>", "</title>", fmt::format("<title>{}</title>", escaped_xml(heading(plot))));
+  replace(svg, "<title>", "</title>", fmt::format("<title>{}</title>", xml_text(heading(plot))));
   replace(svg, "<desc>", "</desc>", "<desc>drawn by pipesim plot</desc>");
   return svg;
 }

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "sim/io/json_text.hpp"
+#include "sim/io/page_text.hpp"
 #include "sim/io/plot.hpp"
 #include "sim/io/plot_page.hpp"
 #include "sim/io/uplot.hpp"
@@ -56,19 +57,6 @@ std::string plot_json(const Plot& plot) {
       json_string(plot.series_label), series, cells, array(plot.front, point_json));
 }
 
-/// JSON as it may stand in a script element, which ends at the first "</script".
-std::string in_script(const std::string& json) {
-  std::string result;
-  for (const char c : json) result += c == '<' ? "\\u003c" : std::string(1, c);
-  return result;
-}
-
-std::string paragraphs(const std::vector<std::string>& texts) {
-  std::string result;
-  for (const std::string& text : texts) result += fmt::format("<p>{}</p>\n", escaped_xml(text));
-  return result;
-}
-
 }  // namespace
 
 std::string plot_html(const Plot& plot) {
@@ -100,8 +88,9 @@ std::string plot_html(const Plot& plot) {
 </body>
 </html>
 )",
-                     escaped_xml(heading(plot)), kUplotLicence, kUplotStyle, kPlotPageStyle,
-                     paragraphs(texts), in_script(plot_json(plot)), kUplotScript, kPlotPageScript);
+                     xml_text(heading(plot)), kUplotLicence, kUplotStyle, kPlotPageStyle,
+                     paragraphs(texts), script_json(plot_json(plot)), kUplotScript,
+                     kPlotPageScript);
 }
 
 }  // namespace pipesim

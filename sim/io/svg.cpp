@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sim/error.hpp"
+#include "sim/io/page_text.hpp"
 #include "sim/io/svg_row.hpp"
 #include "sim/io/svg_scale.hpp"
 #include "sim/io/svg_style.hpp"

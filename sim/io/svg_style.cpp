@@ -2,31 +2,11 @@
 
 #include <fmt/format.h>
 
-#include "sim/error.hpp"
+#include <cctype>
 
 namespace pipesim {
 
 namespace {
-
-char letter(Look look) {
-  switch (look) {
-    case Look::forward:
-      return 'f';
-    case Look::backward:
-      return 'b';
-    case Look::backward_input:
-      return 'i';
-    case Look::backward_weight:
-      return 'w';
-    case Look::recompute:
-      return 'r';
-    case Look::communication:
-      return 'c';
-    case Look::optimizer:
-      return 'o';
-  }
-  return '?';
-}
 
 /// The rules that name a colour.
 std::string colours(Ground ground, std::int32_t shades) {
@@ -58,10 +38,12 @@ std::string colours(Ground ground, std::int32_t shades) {
 }  // namespace
 
 std::string block_class(Look look, std::int32_t shade) {
-  return fmt::format("{}{}", letter(look), shade);
+  return fmt::format("{}{}", static_cast<char>(std::tolower(letter(look))), shade);
 }
 
-std::string text_class(Look look) { return fmt::format("t{}", letter(look)); }
+std::string text_class(Look look) {
+  return fmt::format("t{}", static_cast<char>(std::tolower(letter(look))));
+}
 
 std::string style_sheet(Theme theme, std::int32_t shades) {
   std::string text =
@@ -81,29 +63,6 @@ std::string style_sheet(Theme theme, std::int32_t shades) {
                         colours(Ground::dark, shades));
   }
   return text;
-}
-
-std::string xml_text(std::string_view text) {
-  std::string result;
-  for (const char c : printable(text)) {
-    switch (c) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += c;
-    }
-  }
-  return result;
 }
 
 }  // namespace pipesim

@@ -17,7 +17,4 @@ std::string text_class(Look look);
 /// What the classes look like under that theme; `shades` as of a picture.
 std::string style_sheet(Theme theme, std::int32_t shades);
 
-/// Text as it stands between tags or in an attribute.
-std::string xml_text(std::string_view text);
-
 }  // namespace pipesim

@@ -20,26 +20,6 @@ namespace {
 constexpr char kWaits = '~';
 constexpr char kContinues = '.';
 
-char letter(Look look) {
-  switch (look) {
-    case Look::forward:
-      return 'F';
-    case Look::backward:
-      return 'B';
-    case Look::backward_input:
-      return 'I';
-    case Look::backward_weight:
-      return 'W';
-    case Look::recompute:
-      return 'R';
-    case Look::communication:
-      return 'C';
-    case Look::optimizer:
-      return 'O';
-  }
-  return '?';
-}
-
 /// Columns and the times that they stand for.
 struct Columns {
   Ticks from;

@@ -32,15 +32,6 @@ Page page_of(const std::string& arguments) {
   return page;
 }
 
-std::string refusal(const std::string& arguments) {
-  const TemporaryDirectory directory;
-  const Outcome outcome = run_pipesim(arguments + " --html " + directory.path("a.html"));
-  CHECK(outcome.exit_code == 2);
-  CHECK(outcome.out.empty());
-  CHECK(directory.entries() == 0);
-  return outcome.err;
-}
-
 }  // namespace
 
 TEST_SUITE("cli") {
@@ -99,8 +90,9 @@ TEST_SUITE("cli") {
     const std::string end =
         " MB is too large; at most 50 MB: --from and --to, or --devices, show a part\n";
     const std::string run = "-p 8 -m 200000 --t-f 1 --t-b 2 --schedule gpipe";
-    CHECK(refusal(run) == "command line: --html: /output/html: a page of about 102" + end);
-    CHECK(refusal("compare " + run + " gpipe 1f1b") ==
+    CHECK(refusal(run, "--html") ==
+          "command line: --html: /output/html: a page of about 102" + end);
+    CHECK(refusal("compare " + run + " gpipe 1f1b", "--html") ==
           "command line: --html: /output/html: a page of about 204" + end);
   }
 }

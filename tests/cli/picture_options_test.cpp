@@ -11,13 +11,7 @@ namespace {
 
 /// What stands on stderr when the options are given to a run that draws a picture.
 std::string faults(const std::string& options) {
-  const TemporaryDirectory directory;
-  const Outcome outcome =
-      run_pipesim("--config configs/hw5_2.json --svg " + directory.path("a.svg") + " " + options);
-  CHECK(outcome.exit_code == 2);
-  CHECK(outcome.out.empty());
-  CHECK(directory.entries() == 0);
-  return outcome.err;
+  return refusal("--config configs/hw5_2.json " + options, "--svg");
 }
 
 }  // namespace
@@ -56,5 +50,27 @@ TEST_SUITE("cli") {
       CHECK(outcome.err ==
             fmt::format("command line: --from: {0}command line: --critical: {0}", allowed));
     }
+  }
+
+  TEST_CASE("picture options: each is for the pictures that take it") {
+    const TemporaryDirectory directory;
+    const auto fault = [&](const std::string& arguments) {
+      const Outcome outcome = run_pipesim_in(directory, arguments +
+                                                            " -p 4 -m 8 --t-f 2 --t-b 4 "
+                                                            "--schedule 1f1b");
+      CHECK(outcome.exit_code == 2);
+      CHECK(directory.entries() == 0);
+      return outcome.err;
+    };
+    const std::string begin = "command line: --";
+    const std::string what = ": no picture that takes it is asked for; ";
+    CHECK(fault("--html a.html --theme dark") == begin + "theme" + what + "--svg FILE\n");
+    CHECK(fault("--svg a.svg --color never") ==
+          begin + "color" + what + "pipesim show or compare --show\n");
+    CHECK(fault("show --critical --memory") == begin + "critical" + what +
+                                                   "--svg FILE or --html FILE\n" + begin +
+                                                   "memory" + what + "--svg FILE or --html FILE\n");
+    CHECK(fault("compare --show --theme light gpipe 1f1b") ==
+          begin + "theme" + what + "--svg FILE\n");
   }
 }

@@ -1,6 +1,7 @@
 #include "tests/cli/process.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -58,6 +59,16 @@ Outcome run_pipesim(const std::string& arguments, const std::string& input) {
 Outcome run_pipesim_in(const TemporaryDirectory& directory, const std::string& arguments,
                        const std::string& input) {
   return run(directory.path(""), "\"$PIPESIM\" " + arguments, input);
+}
+
+std::string refusal(const std::string& arguments, const std::string& option) {
+  const TemporaryDirectory directory;
+  const Outcome outcome =
+      run_pipesim(fmt::format("{} {} {}", arguments, option, directory.path("written")));
+  CHECK(outcome.exit_code == 2);
+  CHECK(outcome.out.empty());
+  CHECK(directory.entries() == 0);
+  return outcome.err;
 }
 
 Outcome shell(const std::string& command) { return run(PIPESIM_SOURCE_DIR, command, ""); }

@@ -39,6 +39,10 @@ Outcome run_pipesim(const std::string& arguments, const std::string& input = "")
 Outcome run_pipesim_in(const TemporaryDirectory& directory, const std::string& arguments,
                        const std::string& input = "");
 
+/// What stands on stderr of `pipesim ARGUMENTS OPTION FILE`; checks that it is refused as bad input
+/// with nothing on standard output and no file left.
+std::string refusal(const std::string& arguments, const std::string& option);
+
 /// Runs a shell command in the project's root; `$PIPESIM` is the binary.
 Outcome shell(const std::string& command);
 

@@ -3,20 +3,11 @@
 #include <string>
 
 #include "tests/cli/process.hpp"
+#include "tests/occurrences.hpp"
 
 using namespace pipesim::test;
 
 namespace {
-
-/// What stands on stderr of a run that is refused; no file is left.
-std::string refusal(const std::string& arguments) {
-  const TemporaryDirectory directory;
-  const Outcome outcome = run_pipesim(arguments + " --svg " + directory.path("a.svg"));
-  CHECK(outcome.exit_code == 2);
-  CHECK(outcome.out.empty());
-  CHECK(directory.entries() == 0);
-  return outcome.err;
-}
 
 std::string drawn(const std::string& arguments) {
   const TemporaryDirectory directory;
@@ -24,14 +15,6 @@ std::string drawn(const std::string& arguments) {
   CHECK(outcome.exit_code == 0);
   CHECK(outcome.err.empty());
   return read_file(directory.path("a.svg"));
-}
-
-std::size_t count(const std::string& text, const std::string& part) {
-  std::size_t found = 0;
-  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
-    ++found;
-  }
-  return found;
 }
 
 }  // namespace
@@ -42,18 +25,19 @@ TEST_SUITE("cli") {
         " blocks is too large; at most 100000: --from and --to, or "
         "--devices, show a part\n";
     const std::string run = "-p 4 -m 30000 --t-f 2 --t-b 4 --schedule 1f1b";
-    CHECK(refusal(run) == "command line: --svg: /output/svg: a picture of 240000" + allowed);
-    CHECK(refusal(run + " --devices 1,3") ==
+    CHECK(refusal(run, "--svg") ==
+          "command line: --svg: /output/svg: a picture of 240000" + allowed);
+    CHECK(refusal(run + " --devices 1,3", "--svg") ==
           "command line: --svg: /output/svg: a picture of 120000" + allowed);
-    CHECK(refusal("compare " + run + " gpipe 1f1b") ==
+    CHECK(refusal("compare " + run + " gpipe 1f1b", "--svg") ==
           "command line: --svg: /output/svg: a picture of 480000" + allowed);
     // After the run it is counted: about 2 ops in 6 ms on each device.
-    CHECK(refusal(run + " --from 0 --to 150000").find(allowed) != std::string::npos);
+    CHECK(refusal(run + " --from 0 --to 150000", "--svg").find(allowed) != std::string::npos);
     CHECK(drawn(run + " --from 6 --to 30").find("device 3") != std::string::npos);
   }
 
   TEST_CASE("svg: an unknown theme is a fault") {
-    CHECK(refusal("--config configs/hw5_2.json --theme drk") ==
+    CHECK(refusal("--config configs/hw5_2.json --theme drk", "--svg") ==
           "command line: --theme: unknown theme \"drk\"; auto, light or dark (did you mean "
           "\"dark\"?)\n");
   }
@@ -61,11 +45,11 @@ TEST_SUITE("cli") {
   TEST_CASE("svg: compare stacks its schedules on one axis") {
     const std::string picture = drawn(
         "compare --config configs/hw5_2.json --set memory.limit=4 --memory --quiet gpipe 1f1b");
-    CHECK(count(picture, "class=\"title\"") == 2);
-    CHECK(count(picture, "class=\"legend\"") == 1);
-    CHECK(count(picture, ">time (ms)<") == 1);
-    CHECK(count(picture, ">device 3<") == 2);
-    CHECK(count(picture, "class=\"limit\"") == 9);  // of 8 rows, and in the legend
+    CHECK(occurrences(picture, "class=\"title\"") == 2);
+    CHECK(occurrences(picture, "class=\"legend\"") == 1);
+    CHECK(occurrences(picture, ">time (ms)<") == 1);
+    CHECK(occurrences(picture, ">device 3<") == 2);
+    CHECK(occurrences(picture, "class=\"limit\"") == 9);  // of 8 rows, and in the legend
     // 66 of 84 ms on the same scale
     CHECK(picture.find("<title>idle, drain: 54 to 66 ms</title>") != std::string::npos);
   }
