@@ -79,4 +79,37 @@ Ticks lower_bound(const TaskGraph& graph) {
   return bound;
 }
 
+Ticks lower_bound(const Problem& problem, const std::vector<Ticks>& work, OpKind gradient) {
+  constexpr Ticks kNone{std::numeric_limits<std::int64_t>::max()};
+  std::vector<Ticks> least_head(work.size(), kNone);
+  std::vector<Ticks> least_tail(work.size(), kNone);
+  for (int f = 0; f < problem.placement.flows(); ++f) {
+    const Flow flow{f};
+    const Microbatch first = problem.first_microbatch(flow);
+    if (first >= Microbatch{problem.microbatches}) continue;
+    const std::vector<Device>& device_of = problem.placement.device_of[static_cast<std::size_t>(f)];
+    Ticks head;  // the first op of a stage is a forward
+    Ticks tail;  // its last a backward, or a weight gradient, for which nothing waits
+    for (std::size_t stage = 0; stage < device_of.size(); ++stage) {
+      const auto device = static_cast<std::size_t>(device_of[stage].value);
+      least_head[device] = std::min(least_head[device], head);
+      least_tail[device] = std::min(least_tail[device], tail);
+      if (stage + 1 == device_of.size()) break;
+      const auto takes = [&](OpKind kind) {
+        return problem.duration({.kind = kind, .stage = Stage{stage}, .microbatch = first},
+                                std::nullopt);
+      };
+      const Link down = problem.link(device_of[stage], device_of[stage + 1]);
+      const Link up = problem.link(device_of[stage + 1], device_of[stage]);
+      head += takes(OpKind::forward) + down.latency + down.occupancy;
+      if (gradient == OpKind::backward) tail += takes(gradient) + up.latency + up.occupancy;
+    }
+  }
+  Ticks bound;
+  for (std::size_t device = 0; device < work.size(); ++device) {
+    bound = std::max(bound, least_head[device] + work[device] + least_tail[device]);
+  }
+  return bound;
+}
+
 }  // namespace pipesim

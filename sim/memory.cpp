@@ -34,44 +34,6 @@ struct Change {
   }
 };
 
-/// What the ops of a stage take and release.
-class StageRules {
- public:
-  StageRules(const Problem& problem, const Memory& rules) : problem_(problem), rules_(rules) {}
-
-  std::int64_t taken_at_start(const Op& op) const {
-    const StageMemory& stage = of(op);
-    if (op.kind == OpKind::recompute || op.kind == OpKind::load) return stage.activation;
-    if (op.kind != OpKind::forward) return 0;
-    return problem_.recomputes(op.stage) ? stage.input : stage.activation;
-  }
-
-  std::int64_t released_at_end(const Op& op) const {
-    const StageMemory& stage = of(op);
-    const std::int64_t input = problem_.recomputes(op.stage) ? stage.input : 0;
-    switch (op.kind) {
-      case OpKind::backward:
-        return stage.activation + input;
-      case OpKind::evict:
-        return stage.activation;
-      case OpKind::backward_input:
-        return stage.activation - stage.kept_for_weight;
-      case OpKind::backward_weight:
-        return stage.kept_for_weight + input;
-      default:
-        return 0;
-    }
-  }
-
- private:
-  const StageMemory& of(const Op& op) const {
-    return rules_.stages[static_cast<std::size_t>(op.stage.value)];
-  }
-
-  const Problem& problem_;
-  const Memory& rules_;
-};
-
 /// The memory of one device: merges the changes of its lane, as they come, with those beside it:
 /// of its messages and of what it keeps for others.
 class DeviceMemory {
@@ -174,27 +136,19 @@ void add_message_changes(std::vector<Change>& changes, const TaskGraph& graph,
   }
 }
 
-void follow_lane(const StageRules& rules, const Span* begin, const Span* end,
+void follow_lane(const Problem& problem, const Memory& rules, const Span* begin, const Span* end,
                  DeviceMemory& memory) {
   for (const Span* span = begin; span != end; ++span) {
-    std::int64_t taken = rules.taken_at_start(span->op);
-    std::int64_t released = rules.released_at_end(span->op);
-    if (span->overlapped) {
-      taken += rules.taken_at_start(*span->overlapped);
-      released += rules.released_at_end(*span->overlapped);
-    }
+    const MemoryEffect effect =
+        memory_effect(problem, rules, {.op = span->op, .overlapped = span->overlapped});
     memory.add_step_change(
-        {.time = span->start, .phase = Phase::step, .op = span->op, .delta = taken});
+        {.time = span->start, .phase = Phase::step, .op = span->op, .delta = effect.taken});
     memory.add_step_change({.time = span->end,
                             .phase = span->end == span->start ? Phase::step : Phase::release,
                             .op = span->overlapped.value_or(span->op),
-                            .delta = -released});
+                            .delta = -effect.released});
   }
 }
-
-}  // namespace
-
-namespace {
 
 void follow(const TaskGraph& graph, const Timeline& timeline, const Memory& rules,
             const MemoryVisitor& visit) {
@@ -202,12 +156,11 @@ void follow(const TaskGraph& graph, const Timeline& timeline, const Memory& rule
   const std::vector<std::int64_t> resident = resident_memory(problem, rules);
   const auto transfers = transfers_by_device(graph, timeline, rules);
   auto beside = guest_changes(graph, timeline, rules);
-  const StageRules stage_rules(problem, rules);
   for (std::size_t index = 0; index < timeline.devices(); ++index) {
     const Device device{index};
     add_message_changes(beside[index], graph, timeline, device, transfers[index], rules.message);
     DeviceMemory memory(device, resident[index], std::move(beside[index]), visit);
-    follow_lane(stage_rules, timeline.begin(index), timeline.end(index), memory);
+    follow_lane(problem, rules, timeline.begin(index), timeline.end(index), memory);
     memory.finish();
   }
 }
@@ -220,13 +173,7 @@ void follow_memory(const TaskGraph& graph, const Timeline& timeline, const Memor
 
 void follow_activations(const TaskGraph& graph, const Timeline& timeline,
                         const MemoryVisitor& visit) {
-  Memory one_each;
-  for (int stage = 0; stage < graph.problem().stages(); ++stage) {
-    const bool recomputes = graph.problem().recomputes(Stage{stage});
-    one_each.stages.push_back(recomputes ? StageMemory{.input = 1}
-                                         : StageMemory{.activation = 1, .kept_for_weight = 1});
-  }
-  follow(graph, timeline, one_each, visit);
+  follow(graph, timeline, activation_rules(graph.problem()), visit);
 }
 
 std::vector<std::vector<MemoryPoint>> memory_profile(const TaskGraph& graph,

@@ -29,6 +29,54 @@ Memory memory_rules(const Problem& problem) {
   return rules;
 }
 
+Memory activation_rules(const Problem& problem) {
+  Memory rules;
+  for (int stage = 0; stage < problem.stages(); ++stage) {
+    rules.stages.push_back(problem.recomputes(Stage{stage})
+                               ? StageMemory{.input = 1}
+                               : StageMemory{.activation = 1, .kept_for_weight = 1});
+  }
+  return rules;
+}
+
+namespace {
+
+std::int64_t taken_at_start(const Problem& problem, const StageMemory& stage, const Op& op) {
+  if (op.kind == OpKind::recompute || op.kind == OpKind::load) return stage.activation;
+  if (op.kind != OpKind::forward) return 0;
+  return problem.recomputes(op.stage) ? stage.input : stage.activation;
+}
+
+std::int64_t released_at_end(const Problem& problem, const StageMemory& stage, const Op& op) {
+  const std::int64_t input = problem.recomputes(op.stage) ? stage.input : 0;
+  switch (op.kind) {
+    case OpKind::backward:
+      return stage.activation + input;
+    case OpKind::evict:
+      return stage.activation;
+    case OpKind::backward_input:
+      return stage.activation - stage.kept_for_weight;
+    case OpKind::backward_weight:
+      return stage.kept_for_weight + input;
+    default:
+      return 0;
+  }
+}
+
+}  // namespace
+
+MemoryEffect memory_effect(const Problem& problem, const Memory& rules, const Step& step) {
+  MemoryEffect effect;
+  const auto add = [&](const Op& op) {
+    const StageMemory& stage = rules.stages[static_cast<std::size_t>(op.stage.value)];
+    effect.taken += taken_at_start(problem, stage, op);
+    effect.released += released_at_end(problem, stage, op);
+  };
+  add(step.op);
+  if (step.overlapped) add(*step.overlapped);
+  return effect;
+}
+
 std::vector<std::int64_t> resident_memory(const Problem& problem) {
   return resident_memory(problem, memory_rules(problem));
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sim/problem.hpp"
+#include "sim/program.hpp"
 
 namespace pipesim {
 
@@ -12,6 +13,19 @@ namespace pipesim {
 /// an equal share of a microbatch, keeps half of it for a weight gradient, and the limit is
 /// problem.memory_limit.
 Memory memory_rules(const Problem& problem);
+
+/// Rules that count activations: one for each (stage, microbatch) pair from its forward on, until
+/// the last part of its backward has ended.
+Memory activation_rules(const Problem& problem);
+
+/// What a step of a compute lane takes when it starts and releases when it ends.
+struct MemoryEffect {
+  std::int64_t taken = 0;
+  std::int64_t released = 0;
+};
+
+/// By the rules that follow_memory() states; of an overlapped pair both ops together.
+MemoryEffect memory_effect(const Problem& problem, const Memory& rules, const Step& step);
 
 /// What every device holds all the time, by device: the sum over the stages that live on it, in
 /// whichever flow, so a stage that two flows place on different devices counts on both; the

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "sim/error.hpp"
 #include "sim/lower_bound.hpp"
@@ -58,7 +59,6 @@ DeviceMetrics device_metrics(const Timeline& timeline, std::size_t device_index,
   add_idle(device, device_phases, free_since, t_total);
   device.first_start = timeline.begin(device_index)->start;
   device.last_end = free_since;
-  device.utilisation = {device.busy.count, t_total.count};
   return device;
 }
 
@@ -88,9 +88,8 @@ std::optional<Ticks> iteration_time(const Problem& problem, const Timeline& time
 
 }  // namespace
 
-Traffic traffic(const TaskGraph& graph, const Timeline& timeline) {
-  const Problem& problem = graph.problem();
-  Traffic traffic;
+std::int64_t messages(const Problem& problem) {
+  std::int64_t messages = 0;
   for (int flow = 0; flow < problem.placement.flows(); ++flow) {
     const auto& device_of = problem.placement.device_of[static_cast<std::size_t>(flow)];
     std::int64_t hops = 0;
@@ -101,8 +100,14 @@ Traffic traffic(const TaskGraph& graph, const Timeline& timeline) {
     const std::int64_t end = flow + 1 < problem.placement.flows()
                                  ? problem.first_microbatch(Flow{flow + 1}).value
                                  : problem.microbatches;
-    traffic.messages += 2 * hops * (end - first) * problem.iterations.count;
+    messages += 2 * hops * (end - first) * problem.iterations.count;
   }
+  return messages;
+}
+
+Traffic traffic(const TaskGraph& graph, const Timeline& timeline) {
+  const Problem& problem = graph.problem();
+  Traffic traffic = {.messages = messages(problem)};
   if (problem.parking.keeper.empty()) return traffic;
   const Memory rules = memory_rules(problem);
   for (const Span& span : timeline.spans) {
@@ -124,36 +129,47 @@ std::int64_t Metrics::peak_activations() const {
   return peak;
 }
 
-Metrics compute_metrics(const TaskGraph& graph, const Timeline& timeline) {
-  const Problem& problem = graph.problem();
+Metrics metrics_of(const Problem& problem, std::vector<DeviceMetrics> devices, Ticks t_total,
+                   Ticks longest_span, Ticks lower_bound) {
   Metrics metrics;
-  metrics.t_total = total_time(timeline);
+  metrics.t_total = t_total;
   Int128 busy = 0;
   Int128 idle = 0;
-  Ticks longest_span;
-  for (std::size_t index = 0; index < timeline.devices(); ++index) {
-    const DeviceMetrics device = device_metrics(timeline, index, metrics.t_total);
+  for (DeviceMetrics& device : devices) {
+    device.utilisation = {device.busy.count, t_total.count};
     busy += device.busy.count;
     idle += device.idle.count;
-    longest_span = std::max(longest_span, first_step_span(problem, timeline, index));
     metrics.t_ideal = std::max(metrics.t_ideal, device.busy);
-    metrics.devices.push_back(device);
+  }
+  metrics.devices = std::move(devices);
+  const Int128 total = t_total.count;
+  const Int128 ideal = metrics.t_ideal.count;
+  metrics.t_ideal_mean = {busy, problem.devices};
+  metrics.bubble_ratio = {total, ideal};
+  metrics.bubble_overhead = {total - ideal, ideal};
+  metrics.bubble_fraction = {idle, total * problem.devices};
+  metrics.span_bubble_rate = {longest_span.count - ideal / problem.steps(), longest_span.count};
+  metrics.lower_bound = lower_bound;
+  metrics.gap = {total - lower_bound.count, lower_bound.count};
+  metrics.time_per_microbatch = {total, problem.whole_microbatches()};
+  return metrics;
+}
+
+Metrics compute_metrics(const TaskGraph& graph, const Timeline& timeline) {
+  const Problem& problem = graph.problem();
+  const Ticks t_total = total_time(timeline);
+  std::vector<DeviceMetrics> devices;
+  Ticks longest_span;
+  for (std::size_t index = 0; index < timeline.devices(); ++index) {
+    devices.push_back(device_metrics(timeline, index, t_total));
+    longest_span = std::max(longest_span, first_step_span(problem, timeline, index));
   }
   follow_activations(graph, timeline, [&](Device device, const MemoryChange& change) {
-    std::int64_t& peak = metrics.devices[static_cast<std::size_t>(device.value)].peak_activations;
+    std::int64_t& peak = devices[static_cast<std::size_t>(device.value)].peak_activations;
     peak = std::max(peak, change.amount);
   });
-  const Int128 t_total = metrics.t_total.count;
-  const Int128 t_ideal = metrics.t_ideal.count;
-  metrics.t_ideal_mean = {busy, problem.devices};
-  metrics.bubble_ratio = {t_total, t_ideal};
-  metrics.bubble_overhead = {t_total - t_ideal, t_ideal};
-  metrics.bubble_fraction = {idle, t_total * problem.devices};
-  const Int128 t_ideal_of_step = t_ideal / problem.steps();
-  metrics.span_bubble_rate = {longest_span.count - t_ideal_of_step, longest_span.count};
-  metrics.lower_bound = lower_bound(graph);
-  metrics.gap = {t_total - metrics.lower_bound.count, metrics.lower_bound.count};
-  metrics.time_per_microbatch = {t_total, problem.whole_microbatches()};
+  Metrics metrics =
+      metrics_of(problem, std::move(devices), t_total, longest_span, lower_bound(graph));
   metrics.iteration_time = iteration_time(problem, timeline);
   return metrics;
 }

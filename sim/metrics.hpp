@@ -36,6 +36,9 @@ struct Traffic {
   std::int64_t copied = 0;    ///< what those copies move, in the unit of memory_rules()
 };
 
+/// The messages of a run.
+std::int64_t messages(const Problem& problem);
+
 /// Requires a timeline of that graph. Throws Error if a sum leaves int64.
 Traffic traffic(const TaskGraph& graph, const Timeline& timeline);
 
@@ -60,6 +63,12 @@ struct Metrics {
   /// The largest of the devices'.
   std::int64_t peak_activations() const;
 };
+
+/// What follows from the devices. Requires busy, idle and its parts, first_start, last_end and
+/// peak_activations of each, and the longest time of a device from its first start to its last end
+/// in the first step; leaves out iteration_time.
+Metrics metrics_of(const Problem& problem, std::vector<DeviceMetrics> devices, Ticks t_total,
+                   Ticks longest_span, Ticks lower_bound);
 
 /// Requires a timeline of that graph.
 Metrics compute_metrics(const TaskGraph& graph, const Timeline& timeline);

@@ -1,0 +1,110 @@
+#include "sim/stream_kernel.hpp"
+
+#include <algorithm>
+
+namespace pipesim {
+
+namespace {
+
+/// Restrict is what the caller promises: the arrays of a run do not overlap.
+template <bool kHasInput, bool kHasOutput, bool kHasLatency>
+[[gnu::always_inline]] inline void run_ops(const KernelRun& run, const KernelArrays& arrays) {
+  std::int64_t* const __restrict lane = arrays.values + run.lane;
+  std::int64_t* const __restrict communication = arrays.communication + run.lane;
+  const std::int64_t* const __restrict input = arrays.values + run.input;
+  std::int64_t* const __restrict output = arrays.values + run.output;
+  const std::int64_t* const __restrict duration = arrays.duration + run.op;
+  const std::int64_t* const __restrict latency_in = arrays.latency_in + run.op;
+  const std::int64_t* const __restrict latency_out = arrays.latency_out + run.op;
+  for (std::int64_t i = 0; i < run.count; ++i) {
+    const std::int64_t free = lane[i];
+    const std::int64_t start = kHasInput ? std::max(free, input[i]) : free;
+    if (kHasInput && kHasLatency) communication[i] += std::min(latency_in[i], start - free);
+    const std::int64_t end = start + duration[i];
+    lane[i] = end;
+    if (kHasOutput) output[i] = kHasLatency ? end + latency_out[i] : end;
+  }
+}
+
+template <bool kHasLatency>
+[[gnu::always_inline]] inline void run_all(const KernelRun* begin, const KernelRun* end,
+                                           const KernelArrays& arrays) {
+  for (const KernelRun* run = begin; run != end; ++run) {
+    if (run->input >= 0) {
+      if (run->output >= 0) {
+        run_ops<true, true, kHasLatency>(*run, arrays);
+      } else {
+        run_ops<true, false, kHasLatency>(*run, arrays);
+      }
+    } else if (run->output >= 0) {
+      run_ops<false, true, kHasLatency>(*run, arrays);
+    } else {
+      run_ops<false, false, kHasLatency>(*run, arrays);
+    }
+  }
+}
+
+template <bool kHasLatency>
+void run_portable(const KernelRun* begin, const KernelRun* end, const KernelArrays& arrays) {
+  run_all<kHasLatency>(begin, end, arrays);
+}
+
+template <bool kHasLatency>
+void run_with_starts(const KernelRun* begin, const KernelRun* end, const KernelArrays& arrays) {
+  for (const KernelRun* run = begin; run != end; ++run) {
+    for (std::int64_t i = 0; i < run->count; ++i) {
+      std::int64_t& lane = arrays.values[run->lane + i];
+      const std::int64_t start =
+          run->input >= 0 ? std::max(lane, arrays.values[run->input + i]) : lane;
+      *arrays.starts[run->lane + i]++ = start;
+      if (kHasLatency && run->input >= 0) {
+        arrays.communication[run->lane + i] +=
+            std::min(arrays.latency_in[run->op + i], start - lane);
+      }
+      lane = start + arrays.duration[run->op + i];
+      if (run->output >= 0) {
+        arrays.values[run->output + i] =
+            kHasLatency ? lane + arrays.latency_out[run->op + i] : lane;
+      }
+    }
+  }
+}
+
+// 64-bit maxima of several lanes at once came with AVX; the baseline of x86-64 compares one by one.
+#ifdef __x86_64__
+template <bool kHasLatency>
+[[gnu::target("avx2")]] void run_avx2(const KernelRun* begin, const KernelRun* end,
+                                      const KernelArrays& arrays) {
+  run_all<kHasLatency>(begin, end, arrays);
+}
+
+template <bool kHasLatency>
+[[gnu::target("avx512f,avx512vl,avx512dq,prefer-vector-width=512")]] void run_avx512(
+    const KernelRun* begin, const KernelRun* end, const KernelArrays& arrays) {
+  run_all<kHasLatency>(begin, end, arrays);
+}
+
+template <bool kHasLatency>
+Kernel fastest() {
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512dq")) {
+    return run_avx512<kHasLatency>;
+  }
+  return __builtin_cpu_supports("avx2") ? run_avx2<kHasLatency> : run_portable<kHasLatency>;
+}
+#else
+template <bool kHasLatency>
+Kernel fastest() {
+  return run_portable<kHasLatency>;
+}
+#endif
+
+}  // namespace
+
+Kernel fastest_kernel(bool has_latency) { return has_latency ? fastest<true>() : fastest<false>(); }
+
+Kernel kernel_with_starts(bool has_latency) {
+  return has_latency ? run_with_starts<true> : run_with_starts<false>;
+}
+
+}  // namespace pipesim

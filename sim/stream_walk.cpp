@@ -1,0 +1,287 @@
+#include "sim/stream_walk.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <limits>
+
+#include "sim/stream_period.hpp"
+#include "sim/stream_state.hpp"
+#include "sim/types.hpp"
+
+namespace pipesim {
+
+namespace {
+
+std::int64_t sum(std::int64_t left, std::int64_t right) {
+  std::int64_t result = 0;
+  if (__builtin_add_overflow(left, right, &result)) throw_time_overflow();
+  return result;
+}
+
+/// Goes on to the next loop over ops.
+void enter_next(LaneState& lane, const StreamProgram& program) {
+  lane.op = nullptr;
+  while (!lane.frames.empty()) {
+    LaneState::Frame& frame = lane.frames.back();
+    if (frame.at == frame.blocks->size()) {
+      frame.at = 0;
+      if (--frame.repetitions == 0) lane.frames.pop_back();
+      continue;
+    }
+    const StreamBlock& block = (*frame.blocks)[frame.at++];
+    if (!block.blocks.empty()) {
+      lane.frames.push_back({.blocks = &block.blocks, .at = 0, .repetitions = block.count});
+      continue;
+    }
+    lane.begin = program.ops.data() + block.first_op;
+    lane.end = program.ops.data() + block.end_op;
+    lane.op = lane.begin;
+    lane.repetitions = block.count;
+    ++lane.entered;
+    return;
+  }
+}
+
+/// When the same set of ops stood next the last time, so that the lanes may be in a rhythm.
+class Recurrences {
+ public:
+  /// The waves since the state with that mark, 0 if it has not been seen.
+  std::int64_t since(std::uint64_t mark, std::int64_t wave) {
+    Entry& entry = entries_[mark % entries_.size()];
+    const bool is_known = entry.mark == mark && entry.wave >= first_wave_;
+    const std::int64_t waves = is_known ? wave - entry.wave : 0;
+    entry = {.mark = mark, .wave = wave};
+    return waves;
+  }
+  void forget_before(std::int64_t wave) { first_wave_ = wave; }
+
+ private:
+  struct Entry {
+    std::uint64_t mark = 0;
+    std::int64_t wave = -1;
+  };
+  std::array<Entry, 509> entries_{};
+  std::int64_t first_wave_ = 0;
+};
+
+/// Takes ops in waves: of each lane at most one, and only ops whose input was there before the
+/// wave. So no lane runs further ahead of another than if every op took the same time, and what
+/// waits in the channels stays short.
+class Walk {
+ public:
+  Walk(const StreamProgram& program, FastForward fast_forward)
+      : program_(program),
+        fast_forward_(fast_forward),
+        lanes_(program.lanes.size()),
+        channels_(program.channels.size()) {
+    for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
+      lanes_[lane].frames.push_back({.blocks = &program.lanes[lane], .at = 0, .repetitions = 1});
+      enter_next(lanes_[lane], program);
+    }
+  }
+
+  std::vector<LaneState>& lanes() { return lanes_; }
+
+  /// False where the lanes wait for each other.
+  bool run() {
+    for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
+      if (lanes_[lane].op != nullptr) queue(static_cast<std::int32_t>(lane));
+    }
+    next_.swap(ready_);
+    for (wave_ = 1; !ready_.empty(); ++wave_) {
+      for (const std::int32_t lane : ready_) take(lane);
+      ready_.clear();
+      next_.swap(ready_);
+      if (fast_forward_ != FastForward::none) look_for_rhythm();
+    }
+    return std::all_of(lanes_.begin(), lanes_.end(),
+                       [](const LaneState& lane) { return lane.op == nullptr; });
+  }
+
+ private:
+  // The lane's next op is taken in the next wave, or as soon as its input is there.
+  void queue(std::int32_t index) {
+    const std::int32_t input = lanes_[static_cast<std::size_t>(index)].op->input;
+    if (input == kNoChannel) {
+      next_.push_back(index);
+      return;
+    }
+    ChannelState& channel = channels_[static_cast<std::size_t>(input)];
+    if (channel.values.empty()) {
+      channel.is_awaited = true;
+    } else {
+      next_.push_back(index);
+    }
+  }
+
+  void take(std::int32_t index) {
+    LaneState& lane = lanes_[static_cast<std::size_t>(index)];
+    const StreamOp& op = *lane.op;
+    if (is_recording_) recorded_.taken.push_back({.lane = index, .op = &op});
+    mark_ -= op.mark;
+    std::int64_t start = lane.time;
+    if (op.input != kNoChannel) {
+      const StreamChannel& channel = program_.channels[static_cast<std::size_t>(op.input)];
+      const std::int64_t there = channels_[static_cast<std::size_t>(op.input)].values.pop();
+      mark_ -= channel.mark;
+      if (there > start) {
+        if (lane.times.first_start >= 0) {
+          lane.times.communication += std::min(there - start, channel.latency);
+        }
+        start = there;
+      }
+    }
+    const std::int64_t end = sum(start, op.duration);
+    lane.time = end;
+    if (lane.starts != nullptr) *lane.starts++ = start;
+    if (lane.times.first_start < 0) lane.times.first_start = start;
+    if (op.is_gradient && lane.times.first_gradient_start < 0) {
+      lane.times.first_gradient_start = start;
+    }
+    if (op.is_forward) lane.times.last_forward_end = end;
+    if (op.output != kNoChannel) put(op.output, end);
+    go_on(index, lane);
+  }
+
+  void put(std::int32_t output, std::int64_t end) {
+    const StreamChannel& channel = program_.channels[static_cast<std::size_t>(output)];
+    ChannelState& state = channels_[static_cast<std::size_t>(output)];
+    state.values.push(sum(end, channel.latency));
+    mark_ += channel.mark;
+    if (state.is_awaited) {
+      state.is_awaited = false;
+      next_.push_back(channel.consumer);
+    }
+  }
+
+  void go_on(std::int32_t index, LaneState& lane) {
+    if (++lane.op == lane.end) {
+      if (--lane.repetitions > 0) {
+        lane.op = lane.begin;
+      } else {
+        enter_next(lane, program_);
+        if (lane.op == nullptr) {
+          lane.times.last_end = lane.time;
+          return;
+        }
+      }
+    }
+    mark_ += lane.op->mark;
+    queue(index);
+  }
+
+  // The lanes are in a rhythm when the same ops stand next, and as many values in the channels, as
+  // some waves ago, and no lane has left its loop since: then the waves between repeat themselves.
+  void look_for_rhythm() {
+    if (is_recording_) {
+      recorded_.ends.push_back(recorded_.taken.size());
+      if (--waves_to_record_ == 0) {
+        is_recording_ = false;
+        if (const std::int64_t repetitions = repetitions_left(); repetitions > 0) {
+          run_rhythm(repetitions);
+        }
+        recurrences_.forget_before(wave_ + 1);
+      }
+      return;
+    }
+    if (wave_ < next_search_) return;
+    const std::int64_t waves = recurrences_.since(mark_, wave_);
+    if (waves == 0) return;
+    is_recording_ = true;
+    waves_to_record_ = waves;
+    recorded_ = {};
+    next_before_.clear();
+    for (const LaneState& lane : lanes_) next_before_.push_back({lane.op, lane.entered});
+    fill_before_.clear();
+    for (const ChannelState& channel : channels_) fill_before_.push_back(channel.values.size());
+  }
+
+  // How often the recorded waves can follow once more so that every lane has a whole repetition of
+  // its loop left, with its last forward if it has one; 0 where they do not repeat.
+  std::int64_t repetitions_left() {
+    advance_.assign(lanes_.size(), 0);
+    for (std::size_t i = 0; i < lanes_.size(); ++i) {
+      if (next_before_[i] != Place{lanes_[i].op, lanes_[i].entered}) return 0;
+    }
+    for (std::size_t i = 0; i < channels_.size(); ++i) {
+      if (fill_before_[i] != channels_[i].values.size()) return 0;
+    }
+    for (const Taken& taken : recorded_.taken) ++advance_[static_cast<std::size_t>(taken.lane)];
+    std::int64_t left = std::numeric_limits<std::int64_t>::max();
+    for (std::size_t i = 0; i < lanes_.size(); ++i) {
+      if (advance_[i] == 0) continue;
+      advance_[i] /= lanes_[i].end - lanes_[i].begin;
+      left = std::min(left, (lanes_[i].repetitions - 2) / advance_[i]);
+    }
+    return std::max<std::int64_t>(left, 0);
+  }
+
+  void run_rhythm(std::int64_t repetitions) {
+    constexpr std::int64_t kWorthIt = 16;
+    if (repetitions >= kWorthIt) {
+      StreamPeriod period(program_, lanes_, channels_, recorded_);
+      const std::int64_t done = period.run(repetitions, fast_forward_);
+      for (std::size_t i = 0; i < lanes_.size(); ++i) {
+        lanes_[i].repetitions -= done * advance_[i];
+      }
+      repetitions -= done;
+    }
+    // What is left of these loops is short, or cannot be run so.
+    next_search_ = wave_ + (repetitions + 1) * static_cast<std::int64_t>(recorded_.ends.size());
+  }
+
+  using Place = std::pair<const StreamOp*, std::int64_t>;
+
+  const StreamProgram& program_;
+  FastForward fast_forward_;
+  std::vector<LaneState> lanes_;
+  std::vector<ChannelState> channels_;
+  std::vector<std::int32_t> ready_;  // lanes whose next op is taken in this wave
+  std::vector<std::int32_t> next_;   // and in the next
+  std::int64_t wave_ = 0;
+  // The sum of the marks of the ops that stand next and of the values in the channels.
+  std::uint64_t mark_ = 0;
+  Recurrences recurrences_;
+  std::int64_t next_search_ = 0;
+  bool is_recording_ = false;
+  std::int64_t waves_to_record_ = 0;
+  Waves recorded_;
+  std::vector<Place> next_before_;          // when the recording began
+  std::vector<std::uint32_t> fill_before_;  // by channel
+  std::vector<std::int64_t> advance_;       // by lane: repetitions of its loop in the recording
+};
+
+std::int64_t op_count(const std::vector<StreamBlock>& blocks) {
+  std::int64_t count = 0;
+  for (const StreamBlock& block : blocks) {
+    count += block.count *
+             (block.blocks.empty() ? block.end_op - block.first_op : op_count(block.blocks));
+  }
+  return count;
+}
+
+}  // namespace
+
+std::vector<LaneTimes> stream_times(const StreamProgram& program, FastForward fast_forward) {
+  Walk walk(program, fast_forward);
+  std::vector<LaneTimes> times;
+  if (!walk.run()) return times;
+  times.reserve(walk.lanes().size());
+  for (const LaneState& lane : walk.lanes()) times.push_back(lane.times);
+  return times;
+}
+
+std::vector<std::vector<std::int64_t>> stream_starts(const StreamProgram& program,
+                                                     FastForward fast_forward) {
+  Walk walk(program, fast_forward);
+  std::vector<std::vector<std::int64_t>> starts;
+  for (std::size_t lane = 0; lane < program.lanes.size(); ++lane) {
+    starts.emplace_back(static_cast<std::size_t>(op_count(program.lanes[lane])));
+    walk.lanes()[lane].starts = starts.back().data();
+  }
+  if (!walk.run()) starts.clear();
+  return starts;
+}
+
+}  // namespace pipesim

@@ -1,0 +1,151 @@
+// The streaming run against the readable engine: the same program, the same numbers to the tick.
+#include <doctest/doctest.h>
+
+#include <map>
+#include <random>
+#include <string>
+
+#include "sim/engine.hpp"
+#include "sim/idle.hpp"
+#include "sim/memory.hpp"
+#include "sim/metrics.hpp"
+#include "sim/stream_program.hpp"
+#include "sim/streaming.hpp"
+#include "tests/problems.hpp"
+#include "tests/random_runs.hpp"
+
+using namespace pipesim;
+
+namespace {
+
+void check_equal(const Ratio& left, const Ratio& right) {
+  CHECK(left.numerator == right.numerator);
+  CHECK(left.denominator == right.denominator);
+}
+
+void check_devices(const std::vector<DeviceMetrics>& streamed,
+                   const std::vector<DeviceMetrics>& expected) {
+  REQUIRE(streamed.size() == expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CAPTURE(i);
+    CHECK(streamed[i].busy == expected[i].busy);
+    CHECK(streamed[i].idle == expected[i].idle);
+    CHECK(streamed[i].idle_warm_up == expected[i].idle_warm_up);
+    CHECK(streamed[i].idle_steady == expected[i].idle_steady);
+    CHECK(streamed[i].idle_cooldown == expected[i].idle_cooldown);
+    CHECK(streamed[i].first_start == expected[i].first_start);
+    CHECK(streamed[i].last_end == expected[i].last_end);
+    CHECK(streamed[i].peak_activations == expected[i].peak_activations);
+    check_equal(streamed[i].utilisation, expected[i].utilisation);
+  }
+}
+
+/// Everything that a report takes from a run, but its critical path.
+void check_against_engine(const StreamedRun& streamed, const Problem& problem,
+                          const Program& program) {
+  const TaskGraph graph(problem, program);
+  const Timeline timeline = simulate(graph);
+  const Metrics expected = compute_metrics(graph, timeline);
+  const Metrics& metrics = streamed.metrics;
+  CHECK(metrics.t_total == expected.t_total);
+  CHECK(metrics.t_ideal == expected.t_ideal);
+  CHECK(metrics.lower_bound == expected.lower_bound);
+  CHECK(metrics.iteration_time == expected.iteration_time);
+  check_equal(metrics.t_ideal_mean, expected.t_ideal_mean);
+  check_equal(metrics.bubble_ratio, expected.bubble_ratio);
+  check_equal(metrics.bubble_overhead, expected.bubble_overhead);
+  check_equal(metrics.bubble_fraction, expected.bubble_fraction);
+  check_equal(metrics.span_bubble_rate, expected.span_bubble_rate);
+  check_equal(metrics.gap, expected.gap);
+  check_equal(metrics.time_per_microbatch, expected.time_per_microbatch);
+  check_devices(metrics.devices, expected.devices);
+  CHECK(streamed.peak_memory == peak_memory(graph, timeline));
+  const auto parts = idle_parts(graph, timeline);
+  REQUIRE(streamed.idle.size() == parts.size());
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    CAPTURE(i);
+    CHECK(streamed.idle[i] == idle_times(parts[i]));
+  }
+}
+
+/// Unequal stages and latencies; times of a few ticks, so that many things happen at one instant.
+Problem random_stages(std::mt19937_64& random, const Schedule& schedule, int p, int m) {
+  const std::int64_t most = test::flip(random) ? 4 : 1000;
+  Problem problem = test::problem_for(schedule, p, m, [&](int) {
+    StageCosts costs = stage_costs(test::draw_ticks(random, most), test::draw_ticks(random, most));
+    costs.weight = test::draw_ticks(random, costs.backward.count);
+    return costs;
+  });
+  problem.costs.front().forward += Ticks{1};
+  if (test::flip(random)) {
+    problem.communication.devices_per_node = static_cast<std::int32_t>(test::draw(random, 0, 3));
+    problem.communication.intra.latency = test::draw_ticks(random, most);
+    problem.communication.inter.latency = test::draw_ticks(random, 2 * most);
+    problem.communication.inter.occupancy = test::draw_ticks(random, most);
+  }
+  if (test::draw(random, 0, 3) == 0) problem.launch_overhead = test::draw_ticks(random, 3);
+  if (test::draw(random, 0, 3) == 0) {
+    problem.recompute.assign(static_cast<std::size_t>(problem.stages()), false);
+    for (std::size_t s = 0; s < problem.recompute.size(); ++s) {
+      problem.recompute[s] = test::flip(random);
+    }
+  }
+  return problem;
+}
+
+struct Tally {
+  int streamed = 0;
+  int runs = 0;
+};
+
+std::map<std::string, Tally> compare_schedules(std::uint64_t seed, int runs, int most_p,
+                                               int most_m) {
+  std::mt19937_64 random(seed);
+  std::map<std::string, Tally> tally;
+  const Registry registry = test::general_schedules();
+  for (int run = 0; run < runs; ++run) {
+    const Schedule& schedule = *registry[static_cast<std::size_t>(run) % registry.size()];
+    const auto p = static_cast<int>(test::draw(random, 1, most_p));
+    const auto m = static_cast<int>(test::draw(random, 1, most_m));
+    const Problem problem = random_stages(random, schedule, p, m);
+    if (!test::accepts(schedule, problem)) continue;
+    const Program program = test::program_of(std::string(schedule.info.name), problem);
+    CAPTURE(schedule.info.name);
+    CAPTURE(p);
+    CAPTURE(m);
+    CAPTURE(run);
+    Tally& of_schedule = tally[std::string(schedule.info.name)];
+    ++of_schedule.runs;
+    for (const FastForward fast :
+         {FastForward::none, FastForward::loops, FastForward::jumps}) {
+      CAPTURE(static_cast<int>(fast));
+      const auto streamed = stream_run(problem, program, fast);
+      if (!streamed) continue;
+      check_against_engine(*streamed, problem, program);
+      if (fast == FastForward::jumps) ++of_schedule.streamed;
+    }
+  }
+  return tally;
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("a streamed run equals the engine's, of every schedule") {
+    const auto tally = compare_schedules(1, 1200, 6, 120);
+    for (const char* const name : {"gpipe", "1f1b", "eager_1f1b", "kfkb", "zb_h1"}) {
+      CAPTURE(name);
+      CHECK(tally.at(name).runs > 0);
+      CHECK(tally.at(name).streamed == tally.at(name).runs);
+    }
+    for (const auto& [name, count] : tally) {
+      MESSAGE(name, ": ", count.streamed, " of ", count.runs);
+    }
+  }
+}
+
+TEST_SUITE("slow") {
+  TEST_CASE("fast-forward leaves no trace in 10,000 runs of many microbatches") {
+    compare_schedules(2, 10'000, 9, 700);
+  }
+}
