@@ -83,6 +83,7 @@ TEST_SUITE("unit") {
     CHECK(trial(312) == "running trial 313 of 1000  31 %  12.0 trials/s  58 s left");
     CHECK(trial(1000) == "running trial 1000 of 1000  100 %  38.5 trials/s  0 s left");
     CHECK(trial(13) == "running trial 14 of 1000  1 %  30.0 trials/min  32 min 54 s left");
+    CHECK(text_of({{.what = "simulating", .total = 10'000, .done = 0}}) == "simulating");
     CHECK(trial(0) == "running trial 1 of 1000  26 s");
   }
 
@@ -112,7 +113,7 @@ TEST_SUITE("unit") {
                                          .unit = "tasks",
                                          .done = 500'000,
                                          .elapsed = 1s}};
-    CHECK(text_of(wide, 60) == "writing a/rather/long/na...  50 %  500 k tasks/s  1 s left");
+    CHECK(text_of(wide, 60) == "writing a/rather/long/name...  50 %  500 k tasks/s  1 s left");
     for (std::size_t columns = 0; columns < 90; ++columns) {
       CHECK(text_of(wide, columns).size() <= columns);
     }

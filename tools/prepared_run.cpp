@@ -100,6 +100,7 @@ void add_steady_state(const Prepared& prepared, Report& report, Progress* progre
   }
   const Phase phase(progress, "looking for the steady state");
   const BuildProgram build_program = [&](const Problem& problem) {
+    const Phase order(progress, fmt::format("the order of {} microbatches", problem.microbatches));
     return build_for(prepared, problem);
   };
   report.steady_state = steady_state(prepared.problem, build_program);
@@ -127,21 +128,30 @@ void add_trials(const Prepared& prepared, Report& report, Progress* progress) {
 
 Report report_on(const Prepared& prepared, const TaskGraph& graph, const Timeline& timeline,
                  Progress* progress) {
-  const Phase phase(progress, "measuring");
+  // The parts of the work, each named while it is done.
+  const auto part = [&](std::string_view what, const auto& result) {
+    const Phase phase(progress, what);
+    return result();
+  };
   Report report;
   report.config = prepared.config;
   report.schedule_summary = prepared.schedule->info.summary;
   report.notes = prepared.notes;
   report.problem = prepared.problem;
-  report.metrics = compute_metrics(graph, timeline);
-  report.critical_path = critical_path(graph);
-  for (const std::vector<IdlePart>& parts : idle_parts(graph, timeline)) {
-    report.idle.push_back(idle_times(parts));
-  }
+  report.metrics = part("measuring", [&] { return compute_metrics(graph, timeline); });
+  report.critical_path = critical_path(graph, progress);
+  report.idle = part("finding causes of idle time", [&] {
+    std::vector<IdleTimes> idle;
+    for (const std::vector<IdlePart>& parts : idle_parts(graph, timeline)) {
+      idle.push_back(idle_times(parts));
+    }
+    return idle;
+  });
   report.memory = memory_rules(prepared.problem);
-  report.peak_memory = peak_memory(graph, timeline);
-  report.over_limit = find_over_limit(graph, timeline);
-  report.traffic = traffic(graph, timeline);
+  report.peak_memory = part("adding up memory", [&] { return peak_memory(graph, timeline); });
+  report.over_limit =
+      part("checking the memory limit", [&] { return find_over_limit(graph, timeline); });
+  report.traffic = part("counting messages", [&] { return traffic(graph, timeline); });
   if (prepared.config.model) {
     report.model = model_report(prepared.config, prepared.problem, report.metrics);
   }

@@ -91,7 +91,7 @@ std::string numbers_of(const WorkPart& part) {
 
 /// With the number of the unit under way, where people count so far.
 std::string name_of(const WorkPart& part, bool is_counted) {
-  constexpr std::int64_t kLargest = 100'000;
+  constexpr std::int64_t kLargest = 10'000;
   if (!is_counted || part.total == 0 || part.total >= kLargest) return part.what;
   return fmt::format("{} {} of {}", part.what, std::min(part.done + 1, part.total), part.total);
 }

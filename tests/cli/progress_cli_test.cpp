@@ -17,8 +17,8 @@ constexpr auto kTrials =
     "-p 4 -m 200 --t-f 2 --t-b 4 --schedule 1f1b --set variation.trials=4000 "
     "--set 'variation.jitter={\"kind\":\"lognormal\",\"cv\":0.1}' ";
 
-/// Likewise, most of it in its events.
-constexpr auto kEvents = "-p 4 -m 250000 --t-f 2 --t-b 4 --schedule 1f1b --events ";
+/// Takes as long by its size.
+constexpr auto kLong = "-p 4 -m 150000 --t-f 2 --t-b 4 --schedule 1f1b ";
 
 /// What was drawn over each other in one line.
 std::vector<std::string> drawings(const std::string& bytes) {
@@ -59,17 +59,29 @@ TEST_SUITE("cli") {
     CHECK(screen(asked.err).empty());
   }
 
+  TEST_CASE("progress: results and notes stand where the line was") {
+    const std::string arguments =
+        std::string(kTrials) + "--schedule gpipe --set memory.limit=100 --format csv";
+    const Outcome unseen = run_pipesim(arguments);
+    CHECK(unseen.err.find("flush_every=100") != std::string::npos);
+    const TerminalOutcome seen = run_on_terminal("$PIPESIM " + arguments);
+    CHECK(any_matches(drawings(seen.bytes), "running trial .* left"));
+    CHECK(screen(seen.bytes) == unseen.out + unseen.err);
+  }
+
   TEST_CASE("progress: tasks are counted, and the line never wraps") {
-    constexpr unsigned short kColumns = 50;
+    constexpr unsigned short kColumns = 60;
+    const TemporaryDirectory directory;
+    const std::string file = directory.path("a_name_that_is_longer_than_there_is_room.csv");
     const TerminalOutcome seen =
-        run_on_terminal("$PIPESIM " + std::string(kEvents) + "--output /dev/null", kColumns);
+        run_on_terminal("$PIPESIM " + std::string(kLong) + "--timeline " + file, kColumns);
     CHECK(seen.exit_code == 0);
-    CAPTURE(seen.bytes);
     const std::vector<std::string> drawn = drawings(seen.bytes);
-    CHECK(any_matches(drawn,
-                      "simulating  [0-9]+ %  [0-9.]+ [kM] tasks/s  ([0-9]+ min )?[0-9]+ s left"));
-    for (const std::string& line : drawn) CHECK(line.size() < kColumns);
-    CHECK(screen(seen.bytes).empty());
+    CHECK(any_matches(
+        drawn, "writing .*\\.\\.\\.  [0-9]+ %  [0-9.]+ [kM] tasks/s  ([0-9]+ min )?[0-9]+ s left"));
+    std::size_t widest = 0;
+    for (const std::string& line : drawn) widest = std::max(widest, line.size());
+    CHECK(widest == kColumns - 1);
   }
 
   TEST_CASE("progress: an error after it stands on a line of its own") {
@@ -78,7 +90,8 @@ TEST_SUITE("cli") {
     CHECK(seen.exit_code == 2);
     CHECK(any_matches(drawings(seen.bytes), "running trial .* left"));
     CHECK(screen(seen.bytes) ==
-          "command line: --output: cannot write \"/nonexistent/result.txt\": No such file or "
+          "command line: --output: /output/file: cannot write \"/nonexistent/result.txt\": No such "
+          "file or "
           "directory\n");
   }
 
@@ -93,7 +106,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("progress: events that scroll by on the terminal are progress enough") {
-    const TerminalOutcome seen = run_on_terminal("$PIPESIM " + std::string(kEvents));
+    const TerminalOutcome seen = run_on_terminal("$PIPESIM " + std::string(kLong) + "--events");
     CHECK(seen.exit_code == 0);
     CHECK(seen.bytes.find("simulating") == std::string::npos);
   }
