@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <pty.h>
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,14 +13,32 @@
 
 namespace pipesim::test {
 
+namespace {
+
+void keep_one_processor() {
+  cpu_set_t processors;
+  ::sched_getaffinity(0, sizeof processors, &processors);
+  bool is_first = true;
+  for (std::size_t i = 0; i < CPU_SETSIZE; ++i) {
+    if (!CPU_ISSET(i, &processors)) continue;
+    if (!is_first) CPU_CLR(i, &processors);
+    is_first = false;
+  }
+  ::sched_setaffinity(0, sizeof processors, &processors);
+}
+
+}  // namespace
+
 TerminalOutcome run_on_terminal(const std::string& command, unsigned short columns) {
   const std::string whole =
       "cd '" PIPESIM_SOURCE_DIR "' && export TERM=xterm PIPESIM='" PIPESIM_BINARY "' && " + command;
   const winsize size{.ws_row = 24, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
+  const auto start = std::chrono::steady_clock::now();
   int terminal = -1;
   const pid_t process = ::forkpty(&terminal, nullptr, nullptr, &size);
   REQUIRE(process >= 0);
   if (process == 0) {
+    keep_one_processor();
     ::execl("/bin/sh", "sh", "-c", whole.c_str(), nullptr);
     ::_exit(127);
   }
@@ -30,6 +49,7 @@ TerminalOutcome run_on_terminal(const std::string& command, unsigned short colum
     const ssize_t count = ::read(terminal, block.data(), block.size());
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) break;
+    if (outcome.bytes.empty()) outcome.silence = std::chrono::steady_clock::now() - start;
     outcome.bytes.append(block.data(), static_cast<std::size_t>(count));
   }
   ::close(terminal);
