@@ -15,7 +15,7 @@ namespace {
 
 /// Takes long enough to be seen, most of it in its trials.
 constexpr auto kTrials =
-    "-p 4 -m 200 --t-f 2 --t-b 4 --schedule 1f1b --set variation.trials=6000 "
+    "-p 4 -m 200 --t-f 2 --t-b 4 --schedule 1f1b --set variation.trials=4000 "
     "--set 'variation.jitter={\"kind\":\"lognormal\",\"cv\":0.1}' ";
 
 /// Takes as long by its size.
@@ -48,7 +48,7 @@ TEST_SUITE("cli") {
     const std::vector<std::string> drawn = drawings(seen.bytes);
     CAPTURE(seen.bytes);
     CHECK(any_matches(drawn,
-                      "running trial [0-9]+ of 6000  [0-9]+ %  [0-9.]+ (k )?trials/s  "
+                      "running trial [0-9]+ of 4000  [0-9]+ %  [0-9.]+ (k )?trials/s  "
                       "([0-9]+ min )?[0-9]+ s left"));
     CHECK(seen.silence >= 0.5s);
     CHECK(screen(seen.bytes).empty());
