@@ -7,8 +7,8 @@
 #include <boost/graph/graph_concepts.hpp>
 #include <boost/graph/strong_components.hpp>
 #include <boost/graph/topological_sort.hpp>
+#include <boost/iterator/function_output_iterator.hpp>
 #include <boost/range/iterator_range.hpp>
-#include <iterator>
 #include <optional>
 
 #include "sim/task_graph_boost.hpp"
@@ -148,29 +148,39 @@ Error deadlock_error(const TaskGraph& graph, const std::vector<TaskId>& cycle) {
   return Error(Fault{.pointer = "/schedule", .what = std::move(text)}, ErrorKind::run_failed);
 }
 
-std::vector<TaskId> topological_order(const TaskGraph& graph) {
+namespace {
+
+std::vector<TaskId> sorted(const TaskGraph& graph, Progress* progress) {
+  const Phase phase(progress, "sorting the tasks", static_cast<std::int64_t>(graph.size()),
+                    "tasks");
   std::vector<TaskId> order;
   order.reserve(graph.size());
+  const auto add = [&](TaskId task) {
+    order.push_back(task);
+    phase.advance();
+  };
   std::vector<boost::default_color_type> color(graph.size());
-  boost::topological_sort(graph, std::back_inserter(order),
+  boost::topological_sort(graph, boost::make_function_output_iterator(add),
                           boost::color_map(boost::make_iterator_property_map(
                               color.begin(), boost::typed_identity_property_map<TaskId>())));
   std::reverse(order.begin(), order.end());
   return order;
 }
 
-std::vector<Ticks> longest_path_starts(const TaskGraph& graph) {
+std::vector<Ticks> longest_starts(const TaskGraph& graph, Progress* progress) {
+  const std::vector<TaskId> order = sorted(graph, progress);
+  const Phase phase(progress, "following the longest path", static_cast<std::int64_t>(graph.size()),
+                    "tasks");
   std::vector<Ticks> start(graph.size());
-  for (const TaskId task : topological_order(graph)) {
+  for (const TaskId task : order) {
     for (const TaskEdge& edge : boost::make_iterator_range(in_edges(task, graph))) {
       const Ticks end = start[edge.source] + graph.duration(edge.source, start[edge.source]);
       start[task] = std::max(start[task], end + latency(edge, graph));
     }
+    phase.advance();
   }
   return start;
 }
-
-namespace {
 
 TaskId last_task(const TaskGraph& graph, const std::vector<Ticks>& start) {
   TaskId last = 0;
@@ -208,8 +218,14 @@ void add_to_runs(std::vector<CriticalRun>& runs, const Op& op, Device device) {
 
 }  // namespace
 
-CriticalPath critical_path(const TaskGraph& graph) {
-  const std::vector<Ticks> start = longest_path_starts(graph);
+std::vector<TaskId> topological_order(const TaskGraph& graph) { return sorted(graph, nullptr); }
+
+std::vector<Ticks> longest_path_starts(const TaskGraph& graph) {
+  return longest_starts(graph, nullptr);
+}
+
+CriticalPath critical_path(const TaskGraph& graph, Progress* progress) {
+  const std::vector<Ticks> start = longest_starts(graph, progress);
   CriticalPath path;
   const TaskId last = last_task(graph, start);
   for (TaskId task = last; task != kNoTask; task = binding_predecessor(graph, start, task)) {

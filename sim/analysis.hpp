@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sim/error.hpp"
+#include "sim/progress.hpp"
 #include "sim/task_graph.hpp"
 #include "sim/types.hpp"
 
@@ -52,6 +53,7 @@ struct CriticalPath {
 
 /// Of several critical paths the one that ends in the lowest task and, going back, stays on its
 /// lane where it can. Uses BGL's topological sort and edges. Requires a graph without a cycle.
-CriticalPath critical_path(const TaskGraph& graph);
+/// Reports to `progress`, which may be null.
+CriticalPath critical_path(const TaskGraph& graph, Progress* progress = nullptr);
 
 }  // namespace pipesim

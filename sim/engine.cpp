@@ -12,6 +12,9 @@ namespace pipesim {
 
 namespace {
 
+/// So many tasks go by unreported that the reports cost nothing.
+constexpr std::size_t kReportedTasks = 65'536;
+
 /// A link that several devices share: first come, first served; of those that come at one instant
 /// the lowest task, which is the lowest device's earliest.
 struct SharedLink {
@@ -23,7 +26,10 @@ struct SharedLink {
 class Simulation {
  public:
   Simulation(const TaskGraph& graph, const SimulateOptions& options)
-      : graph_(graph), options_(options), waiting_for_(graph.size()) {
+      : graph_(graph),
+        options_(options),
+        phase_(options.progress, "simulating", static_cast<std::int64_t>(graph.size()), "tasks"),
+        waiting_for_(graph.size()) {
     timeline_.spans.resize(graph.size());
     for (std::size_t device = 0; device <= graph.devices(); ++device) {
       timeline_.lane_begin.push_back(graph.lane_begin(device));
@@ -76,7 +82,7 @@ class Simulation {
   }
 
   void finish(TaskId task, Ticks now) {
-    ++finished_;
+    if (++finished_ % kReportedTasks == 0) phase_.advance(kReportedTasks);
     for (const Neighbor& next : graph_.successors(task)) {
       if (next.latency == Ticks{0}) {
         satisfy(next.task, now);
@@ -138,6 +144,7 @@ class Simulation {
 
   const TaskGraph& graph_;
   const SimulateOptions& options_;
+  Phase phase_;
   EventQueue queue_;
   std::vector<std::uint8_t> waiting_for_;  // by task: predecessors that are not done
   std::vector<SharedLink> shared_links_;   // by node

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "sim/event_queue.hpp"
+#include "sim/progress.hpp"
 #include "sim/task_graph.hpp"
 #include "sim/timeline.hpp"
 
@@ -11,7 +12,8 @@ namespace pipesim {
 
 struct SimulateOptions {
   /// Called with every event in the order in which they happen; may be empty.
-  std::function<void(const Event&)> on_event;
+  std::function<void(const Event&)> on_event{};
+  Progress* progress = nullptr;  ///< is told of the tasks that are done; may be null
 };
 
 /// Runs the program: a discrete-event simulation in which a task starts as soon as its lane is

@@ -117,6 +117,7 @@ class Trials {
       : problem_(problem),
         program_(program),
         options_(options),
+        phase_(options.progress, "running trial", options.trials, "trials"),
         totals_(static_cast<std::size_t>(options.trials)) {}
 
   // Trials are handed out in order, so those before one that fails are all run to their end.
@@ -127,6 +128,7 @@ class Trials {
       try {
         const TaskGraph graph(jittered(problem_, options_.jitter, options_.seed, trial), program_);
         totals_[static_cast<std::size_t>(trial)] = total_time(simulate(graph));
+        phase_.advance();
       } catch (...) {
         keep(std::current_exception(), trial);
       }
@@ -151,6 +153,7 @@ class Trials {
   const Problem& problem_;
   const Program& program_;
   const TrialOptions& options_;
+  Phase phase_;
   std::vector<Ticks> totals_;  // by trial; every trial writes its own
   std::atomic<std::int64_t> next_ = 0;
   std::atomic<bool> failed_ = false;

@@ -6,6 +6,7 @@
 
 #include "sim/problem.hpp"
 #include "sim/program.hpp"
+#include "sim/progress.hpp"
 #include "sim/types.hpp"
 #include "sim/units.hpp"
 
@@ -30,7 +31,8 @@ struct TrialOptions {
   Jitter jitter{};
   std::uint64_t seed = 0;
   std::int64_t trials = 1;
-  int jobs = 1;  ///< threads; each holds a graph and its timeline
+  int jobs = 1;                  ///< threads; each holds a graph and its timeline
+  Progress* progress = nullptr;  ///< is told of the trials that are done; may be null
 };
 
 /// The problem as one trial runs it: `durations` holds every op's time with a factor of its own,

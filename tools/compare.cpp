@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <string_view>
 
 #include "sim/error.hpp"
 #include "sim/io/html_report.hpp"
@@ -13,6 +14,7 @@
 #include "tools/files.hpp"
 #include "tools/picture_options.hpp"
 #include "tools/prepared_run.hpp"
+#include "tools/progress.hpp"
 #include "tools/standard_error.hpp"
 #include "tools/terminal.hpp"
 
@@ -60,9 +62,11 @@ std::vector<ComparedSchedule> compared(const RunConfig& config, const Request& r
     rows.push_back({.schedule = schedule, .report = {}, .reason = {}});
   }
   std::exception_ptr first_error;
-  const auto for_valid = [&](const auto& take_further) {
-    for (std::size_t i = 0; i < rows.size(); ++i) {
+  const auto for_valid = [&](std::string_view what, const auto& take_further) {
+    const Phase phase(request.progress, what, static_cast<std::int64_t>(rows.size()), "schedules");
+    for (std::size_t i = 0; i < rows.size(); ++i, phase.advance()) {
       if (!rows[i].reason.empty()) continue;
+      const Phase one(request.progress, rows[i].schedule);
       try {
         take_further(i);
       } catch (const Error& error) {
@@ -73,14 +77,16 @@ std::vector<ComparedSchedule> compared(const RunConfig& config, const Request& r
   };
   std::vector<std::optional<Prepared>> prepared(rows.size());
   std::int64_t blocks = 0;
-  for_valid([&](std::size_t i) {
-    prepared[i] = prepare(with_schedule(config, rows[i].schedule), registry);
+  for_valid("preparing", [&](std::size_t i) {
+    prepared[i] = prepare(with_schedule(config, rows[i].schedule), registry, request.progress);
     if (view) blocks += expected_blocks(prepared[i]->problem, *view);
   });
   require_drawable(blocks, config.output);
-  for_valid([&](std::size_t i) {
-    Finished finished = simulate(*prepared[i], request.formula ? Formula::beside : Formula::none);
+  for_valid("comparing", [&](std::size_t i) {
+    Finished finished =
+        simulate(*prepared[i], request.formula ? Formula::beside : Formula::none, request.progress);
     if (view) {
+      const Phase phase(request.progress, "drawing");
       rows[i].picture = make_picture(finished.graph, finished.timeline, finished.report, *view);
     }
     rows[i].report = std::move(finished.report);
@@ -99,9 +105,11 @@ void write_pictures(const std::vector<ComparedSchedule>& rows, const Request& re
   for (const Picture* picture : drawn) blocks += picture->blocks();
   require_drawable(blocks, output);
   if (!output.svg.empty()) {
+    const Phase phase = writing(request.progress, output.svg);
     write_svg(drawn, svg_options(request.picture), files.open(output.svg, "/output/svg"));
   }
   if (!output.html.empty()) {
+    const Phase phase = writing(request.progress, output.html);
     files.open(output.html, "/output/html")
         .write(comparison_page(
             rows, {.critical = request.picture.critical, .memory = request.picture.memory}));
@@ -182,10 +190,10 @@ int compare(const Request& request, const Registry& registry) {
     OutputFile result = result_file(output);
     std::vector<ComparedSchedule> rows = compared(config, request, schedules, view, registry);
     if (request.schedules.empty()) keep_valid(rows, request);
-    if (style) result.write(terminal_picture(pictures(rows), *style) + "\n");
     OutputFiles files;
     write_pictures(rows, request, output, files);
     files.flush();
+    if (style) result.write(terminal_picture(pictures(rows), *style) + "\n");
     switch (output.format) {
       case OutputFormat::table:
         result.write(comparison_table(rows));

@@ -16,6 +16,7 @@
 #include "tools/files.hpp"
 #include "tools/picture_options.hpp"
 #include "tools/prepared_run.hpp"
+#include "tools/progress.hpp"
 #include "tools/standard_error.hpp"
 
 namespace pipesim {
@@ -52,36 +53,44 @@ int run(const Request& request, const Registry& registry) {
     reject(request.no_header && output.format != OutputFormat::csv, "/output/format",
            fmt::format("--no-header with the format {}", name(output.format)), "csv");
     const std::optional<PictureView> view = picture_view(request, config);
-    const Prepared prepared = prepare(config, registry);
+    const Prepared prepared = prepare(config, registry, request.progress);
     if (view) require_drawable(expected_blocks(prepared.problem, *view), output);
-    const Finished finished = simulate(prepared, request.formula ? Formula::beside : Formula::none);
+    const Finished finished =
+        simulate(prepared, request.formula ? Formula::beside : Formula::none, request.progress);
     require_memory_limit(finished.report);
     std::optional<Picture> picture;
     if (view) {
       require_view(*view, prepared.problem, finished.report.metrics.t_total, config.time_unit);
+      const Phase phase(request.progress, "drawing");
       picture = make_picture(finished.graph, finished.timeline, finished.report, *view);
       require_drawable(picture->blocks(), output);
     }
     OutputFile result = result_file(output);
     OutputFiles files;
+    const auto tasks = static_cast<std::int64_t>(finished.graph.size());
     if (!output.trace.empty()) {
       const std::int64_t slices =
-          write_trace(finished.graph, finished.timeline, files.open(output.trace, "/output/trace"));
+          write_trace(finished.graph, finished.timeline, files.open(output.trace, "/output/trace"),
+                      writing(request.progress, output.trace, tasks, "tasks"));
       note_slow_trace(request, slices);
     }
     if (!output.trace_per_rank.empty()) {
       write_rank_traces(finished.graph, finished.timeline,
-                        files.open_rank_traces(output, finished.timeline.devices()));
+                        files.open_rank_traces(output, finished.timeline.devices()),
+                        writing(request.progress, output.trace_per_rank, tasks, "tasks"));
     }
     if (!output.timeline.empty()) {
       write_timeline_csv(prepared.problem, finished.timeline, config.time_unit,
-                         files.open(output.timeline, "/output/timeline"));
+                         files.open(output.timeline, "/output/timeline"),
+                         writing(request.progress, output.timeline, tasks, "tasks"));
     }
     if (!output.svg.empty()) {
+      const Phase phase = writing(request.progress, output.svg);
       const Picture* const drawn = &*picture;
       write_svg({&drawn, 1}, svg_options(request.picture), files.open(output.svg, "/output/svg"));
     }
     if (!output.html.empty()) {
+      const Phase phase = writing(request.progress, output.html);
       files.open(output.html, "/output/html")
           .write(run_page(finished.report, *picture, {.critical = request.picture.critical}));
     }
@@ -97,7 +106,7 @@ int run(const Request& request, const Registry& registry) {
 int check(const Request& request, const Registry& registry) {
   return with_config(request, registry, [&](const RunConfig& config) {
     picture_view(request, config);
-    prepare(config, registry);
+    prepare(config, registry, request.progress);
     return 0;
   });
 }
@@ -112,8 +121,9 @@ int explain(const Request& request, const Registry& registry) {
     reject(request.no_header || request.formula, "",
            "an explanation has neither header nor formula", "a run");
     require_different_files(request, config);
-    const Prepared prepared = prepare(config, registry);
-    Finished finished = simulate(prepared, Formula::none);
+    const Prepared prepared = prepare(config, registry, request.progress);
+    Finished finished = simulate(prepared, Formula::none, request.progress);
+    Phase phase(request.progress, "explaining");
     Explanation explanation{.report = std::move(finished.report),
                             .idle = idle_parts(finished.graph, finished.timeline),
                             .sensitivity = {}};
@@ -122,6 +132,7 @@ int explain(const Request& request, const Registry& registry) {
           stage_sensitivities(finished.graph, finished.timeline,
                               config.t_r ? RecomputeTime::its_own : RecomputeTime::as_forward);
     }
+    phase.finish();
     OutputFile result = result_file(output);
     result.write(output.format == OutputFormat::json
                      ? explanation_json(explanation, finished.graph)
@@ -136,7 +147,7 @@ int print_program(const Request& request, const Registry& registry) {
     reject_run_outputs(request, config.output, "a program");
     require_different_files(request, config);
     OutputFile result = result_file(config.output);
-    result.write(to_text(prepare(config, registry).program));
+    result.write(to_text(prepare(config, registry, request.progress).program));
     result.commit();
     return 0;
   });
@@ -154,13 +165,17 @@ int export_program(const Request& request, const Registry& registry) {
                         .allowed = "/dev/stdout for standard output"});
     }
     require_different_files(request, config);
-    const Prepared prepared = prepare(config, registry);
-    const PytorchExport exported = export_pytorch(
-        prepared.problem, prepared.program,
-        request.with_comms ? PytorchFormat::compute_comms : PytorchFormat::compute_only);
-    OutputFile result(request.pytorch_csv, "");
-    result.write(pytorch_csv(exported.file));
-    result.commit();
+    const Prepared prepared = prepare(config, registry, request.progress);
+    PytorchExport exported;
+    {
+      const Phase phase = writing(request.progress, request.pytorch_csv);
+      exported = export_pytorch(
+          prepared.problem, prepared.program,
+          request.with_comms ? PytorchFormat::compute_comms : PytorchFormat::compute_only);
+      OutputFile result(request.pytorch_csv, "");
+      result.write(pytorch_csv(exported.file));
+      result.commit();
+    }
     print_notes(request, prepared.notes);
     print_notes(request, exported.notes);
     return 0;
@@ -171,16 +186,20 @@ int print_events(const Request& request, const Registry& registry) {
   return with_config(request, registry, [&](const RunConfig& config) {
     reject_run_outputs(request, config.output, "an event log");
     require_different_files(request, config);
-    const Prepared prepared = prepare(config, registry);
-    const TaskGraph graph(prepared.problem, prepared.program);
+    const Prepared prepared = prepare(config, registry, request.progress);
+    const TaskGraph graph = unrolled(prepared, request.progress);
     OutputFile result = result_file(config.output);
     result.write("time,class,sequence,device,op\n");
-    simulate(
-        graph, {.on_event = [&](const Event& event) {
-          result.write(fmt::format("{},{},{},{},{}\n", format_time(event.time, config.time_unit),
-                                   name(event.event_class), event.sequence,
-                                   graph.device(event.task).value, token(graph.op(event.task))));
-        }});
+    simulate(graph, {.on_event =
+                         [&](const Event& event) {
+                           result.write(fmt::format(
+                               "{},{},{},{},{}\n", format_time(event.time, config.time_unit),
+                               name(event.event_class), event.sequence,
+                               graph.device(event.task).value, token(graph.op(event.task))));
+                         },
+                     .progress = unless_terminal(request.progress, config.output.file.empty()
+                                                                       ? "/dev/stdout"
+                                                                       : config.output.file)});
     result.commit();
     return 0;
   });
@@ -190,10 +209,15 @@ int verify(const Request& request, const Registry& registry) {
   return with_config(request, registry, [&](const RunConfig& config) {
     reject_run_outputs(request, config.output, "a check");
     require_different_files(request, config);
-    const Prepared prepared = prepare(config, registry);
+    const Prepared prepared = prepare(config, registry, request.progress);
+    Phase reading(request.progress, fmt::format("reading {}", request.timeline_file));
     const Timeline timeline =
         read_timeline_csv(read_file(request.timeline_file), prepared.problem, config.time_unit);
-    if (const auto violation = verify_timeline(prepared.problem, prepared.program, timeline)) {
+    reading.finish();
+    Phase verifying(request.progress, "verifying");
+    const auto violation = verify_timeline(prepared.problem, prepared.program, timeline);
+    verifying.finish();
+    if (violation) {
       throw Error(
           Fault{.place = request.timeline_file,
                 .what = fmt::format("violates {}: {}", name(violation->rule), violation->detail)},

@@ -8,6 +8,7 @@
 
 #include "schedules/schedule.hpp"
 #include "sim/io/config.hpp"
+#include "sim/progress.hpp"
 
 namespace pipesim {
 
@@ -55,10 +56,11 @@ struct Request {
   bool with_comms = false;                 ///< with communication in it
   MeasuredSource measured;                 ///< of import
   PictureRequest picture;
-  PlotRequest plot;        ///< of plot
-  bool no_header = false;  ///< csv without its header
-  bool quiet = false;      ///< no notes on stderr
-  bool formula = false;    ///< the closed form beside the result
+  PlotRequest plot;              ///< of plot
+  bool no_header = false;        ///< csv without its header
+  bool quiet = false;            ///< no notes on stderr
+  bool formula = false;          ///< the closed form beside the result
+  Progress* progress = nullptr;  ///< is told what is being done while nothing is printed; or null
 };
 
 /// Each command writes its result to standard output or to the files that the config names, notes

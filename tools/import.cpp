@@ -144,7 +144,9 @@ int import_times(const Request& request, const Registry& registry) {
                           request.measured.kineto.empty() ? "ms" : "us")};
   const RunConfig given = read_config(options, request.overrides, known).config;
   require_different_files(request, given);
+  Phase phase(request.progress, "reading the measured times");
   const auto [times, place] = measure(request.measured, given.time_unit);
+  phase.finish();
   if (!times.microbatches && !is_given(request, "m")) {
     fail(place, "no measurement has the number of a microbatch", "-m with their number in a step");
   }

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <memory>
 #include <new>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "sim/io/json_text.hpp"
 #include "sim/version.hpp"
 #include "tools/driver.hpp"
+#include "tools/progress.hpp"
 #include "tools/standard_error.hpp"
 
 namespace pipesim {
@@ -125,6 +127,11 @@ class CommandLine {
     app_.add_flag("--formula", request_.formula, "the textbook formula beside the result");
     app_.add_flag("--events", events_, "print every event in order instead of the result");
     app_.add_flag("--quiet", request_.quiet, "no notes on stderr");
+    app_.add_option("--progress", progress_,
+                    "what is being done, on stderr, from half a second on: auto (default: on a "
+                    "terminal, unless --quiet), always or never")
+        ->check(CLI::IsMember({"auto", "always", "never"}))
+        ->type_name("WHEN");
     app_.add_option("--errors", errors_, "how faults are written to stderr: text or json")
         ->check(CLI::IsMember({"text", "json"}));
 
@@ -166,7 +173,7 @@ class CommandLine {
 
   void parse(int argc, char** argv) { app_.parse(argc, argv); }
 
-  int execute() const {
+  int execute() {
     if (!malformed_.empty()) throw Error(malformed_);
     const Registry registry = builtin_schedules();
     if (list_->parsed()) return list(registry, list_format());
@@ -175,6 +182,8 @@ class CommandLine {
                         .what = "a command has no event log",
                         .allowed = "--events without a command"});
     };
+    const std::unique_ptr<Progress> progress = progress_line(progress_, request_.quiet);
+    request_.progress = progress.get();
     if (shapes_->parsed()) return shapes(shapes_request());
     if (compare_->parsed()) return compare(request_, registry);
     if (show_->parsed()) return show(show_request(), registry);
@@ -265,7 +274,7 @@ class CommandLine {
   void add_plot() {
     PlotRequest& plot = request_.plot;
     plot_ = add_command("plot", "draw the results of many runs");
-    plot_->footer("From pipesim itself it takes --quiet and --errors.");
+    plot_->footer("From pipesim itself it takes --quiet, --progress and --errors.");
     plot_->add_option("results", plot.results, "what pipesim prints with --format json, or csv")
         ->required()
         ->type_name("FILE...");
@@ -372,6 +381,7 @@ class CommandLine {
   CLI::App* list_ = nullptr;
   Request request_;
   std::string errors_ = "text";
+  std::string progress_ = "auto";
   std::vector<Fault> malformed_;  // arguments of --set
   bool events_ = false;
 };

@@ -11,6 +11,7 @@
 #include "tools/driver.hpp"
 #include "tools/files.hpp"
 #include "tools/gnuplot.hpp"
+#include "tools/progress.hpp"
 #include "tools/standard_error.hpp"
 
 namespace pipesim {
@@ -70,20 +71,24 @@ int plot(const Request& request) {
   require_plot_options(request);
   const PlotOptions options = options_of(request.plot);
   require_different_files(request, RunConfig{});
+  Phase phase(request.progress, "reading the results");
   std::vector<ResultsText> files;
   for (const std::string& file : request.plot.results) {
     ConfigText read = read_file(file);
     files.push_back({.name = std::move(read.name), .text = std::move(read.text)});
   }
   const Plot drawn = make_plot(read_results(files), options);
+  phase.finish();
   std::optional<OutputFile> svg;
   std::optional<OutputFile> html;
   if (!request.plot.svg.empty()) {
+    const Phase part = writing(request.progress, request.plot.svg);
     svg.emplace(request.plot.svg, "");
     svg->write(finished_svg(run_gnuplot(gnuplot_script(drawn), "--svg"), drawn));
     svg->flush();
   }
   if (!request.plot.html.empty()) {
+    const Phase part = writing(request.progress, request.plot.html);
     html.emplace(request.plot.html, "");
     html->write(plot_html(drawn));
     html->flush();

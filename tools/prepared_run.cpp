@@ -50,7 +50,8 @@ void never_flush(RunConfig& config, std::vector<std::string>& notes) {
 
 }  // namespace
 
-Prepared prepare(const RunConfig& config, const Registry& registry) {
+Prepared prepare(const RunConfig& config, const Registry& registry, Progress* progress) {
+  const Phase phase(progress, "finding the order");
   Prepared prepared;
   prepared.config = config;
   prepared.schedule = find_schedule(registry, config.schedule);
@@ -71,6 +72,11 @@ Prepared prepare(const RunConfig& config, const Registry& registry) {
   return prepared;
 }
 
+TaskGraph unrolled(const Prepared& prepared, Progress* progress) {
+  const Phase phase(progress, "building the task graph");
+  return {prepared.problem, prepared.program};
+}
+
 namespace {
 
 /// What a shared link decided at run time becomes an order, so that the graph explains the run.
@@ -84,7 +90,7 @@ Program build_for(const Prepared& prepared, const Problem& problem) {
 }
 
 /// The steady state, or how much longer twice the microbatches take where that is soon known.
-void add_steady_state(const Prepared& prepared, Report& report) {
+void add_steady_state(const Prepared& prepared, Report& report, Progress* progress) {
   constexpr std::int64_t kSoonSimulated = 1'000'000;
   // The rhythm shows once there are a few times as many microbatches as stages.
   const std::int64_t stages = prepared.problem.stages();
@@ -92,7 +98,9 @@ void add_steady_state(const Prepared& prepared, Report& report) {
     report.steady_state.text = fmt::format("{} stages are too many to look for one", stages);
     return;
   }
+  const Phase phase(progress, "looking for the steady state");
   const BuildProgram build_program = [&](const Problem& problem) {
+    const Phase order(progress, fmt::format("the order of {} microbatches", problem.microbatches));
     return build_for(prepared, problem);
   };
   report.steady_state = steady_state(prepared.problem, build_program);
@@ -106,32 +114,44 @@ void add_steady_state(const Prepared& prepared, Report& report) {
   }
 }
 
-void add_trials(const Prepared& prepared, Report& report) {
+void add_trials(const Prepared& prepared, Report& report, Progress* progress) {
   const VariationConfig& variation = prepared.config.variation;
   if (!variation.jitter) return;
   const TrialOptions options = {
       .jitter = {.kind = variation.jitter->kind, .cv = variation.jitter->cv.value()},
       .seed = static_cast<std::uint64_t>(variation.seed),
       .trials = variation.trials,
-      .jobs = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()))};
+      .jobs = static_cast<int>(std::max(1U, std::thread::hardware_concurrency())),
+      .progress = progress};
   report.trials = summary(run_trials(prepared.problem, prepared.program, options));
 }
 
-Report report_on(const Prepared& prepared, const TaskGraph& graph, const Timeline& timeline) {
+Report report_on(const Prepared& prepared, const TaskGraph& graph, const Timeline& timeline,
+                 Progress* progress) {
+  // The parts of the work, each named while it is done.
+  const auto part = [&](std::string_view what, const auto& result) {
+    const Phase phase(progress, what);
+    return result();
+  };
   Report report;
   report.config = prepared.config;
   report.schedule_summary = prepared.schedule->info.summary;
   report.notes = prepared.notes;
   report.problem = prepared.problem;
-  report.metrics = compute_metrics(graph, timeline);
-  report.critical_path = critical_path(graph);
-  for (const std::vector<IdlePart>& parts : idle_parts(graph, timeline)) {
-    report.idle.push_back(idle_times(parts));
-  }
+  report.metrics = part("measuring", [&] { return compute_metrics(graph, timeline); });
+  report.critical_path = critical_path(graph, progress);
+  report.idle = part("finding causes of idle time", [&] {
+    std::vector<IdleTimes> idle;
+    for (const std::vector<IdlePart>& parts : idle_parts(graph, timeline)) {
+      idle.push_back(idle_times(parts));
+    }
+    return idle;
+  });
   report.memory = memory_rules(prepared.problem);
-  report.peak_memory = peak_memory(graph, timeline);
-  report.over_limit = find_over_limit(graph, timeline);
-  report.traffic = traffic(graph, timeline);
+  report.peak_memory = part("adding up memory", [&] { return peak_memory(graph, timeline); });
+  report.over_limit =
+      part("checking the memory limit", [&] { return find_over_limit(graph, timeline); });
+  report.traffic = part("counting messages", [&] { return traffic(graph, timeline); });
   if (prepared.config.model) {
     report.model = model_report(prepared.config, prepared.problem, report.metrics);
   }
@@ -140,14 +160,14 @@ Report report_on(const Prepared& prepared, const TaskGraph& graph, const Timelin
 
 }  // namespace
 
-Finished simulate(const Prepared& prepared, Formula formula) {
-  TaskGraph graph(prepared.problem, prepared.program);
-  Timeline timeline = simulate(graph);
+Finished simulate(const Prepared& prepared, Formula formula, Progress* progress) {
+  TaskGraph graph = unrolled(prepared, progress);
+  Timeline timeline = simulate(graph, {.progress = progress});
   graph = decided(std::move(graph), timeline);
-  Report report = report_on(prepared, graph, timeline);
+  Report report = report_on(prepared, graph, timeline, progress);
   if (!report.over_limit) {
-    add_steady_state(prepared, report);
-    add_trials(prepared, report);
+    add_steady_state(prepared, report, progress);
+    add_trials(prepared, report, progress);
   }
   if (formula == Formula::beside) {
     report.closed_form =

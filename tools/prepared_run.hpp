@@ -11,6 +11,7 @@
 #include "sim/io/report.hpp"
 #include "sim/problem.hpp"
 #include "sim/program.hpp"
+#include "sim/progress.hpp"
 #include "sim/task_graph.hpp"
 #include "sim/timeline.hpp"
 #include "tools/driver.hpp"
@@ -28,7 +29,7 @@ struct Prepared {
 
 /// Requires a schedule of the registry. Throws Error if it has no order for the config, or the run
 /// would not fit into the machine's memory.
-Prepared prepare(const RunConfig& config, const Registry& registry);
+Prepared prepare(const RunConfig& config, const Registry& registry, Progress* progress);
 
 /// A run and everything that is said about it.
 struct Finished {
@@ -37,12 +38,15 @@ struct Finished {
   Report report;
 };
 
+/// The tasks of a run.
+TaskGraph unrolled(const Prepared& prepared, Progress* progress);
+
 /// Whether a textbook formula stands beside the result.
 enum class Formula { none, beside };
 
 /// Runs it. Throws Error (run failed) on a deadlock; a memory limit that is exceeded is said in the
 /// report.
-Finished simulate(const Prepared& prepared, Formula formula);
+Finished simulate(const Prepared& prepared, Formula formula, Progress* progress);
 
 /// Reads the config and calls the command's body; a fault found after reading gets the place of its
 /// config value.

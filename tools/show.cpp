@@ -1,5 +1,6 @@
 // pipesim show: the timeline in the terminal.
 #include <array>
+#include <string>
 
 #include "sim/io/picture.hpp"
 #include "sim/io/terminal_picture.hpp"
@@ -18,13 +19,16 @@ int show(const Request& request, const Registry& registry) {
     require_different_files(request, config);
     const PictureView view = picture_view(request, config).value_or(PictureView{});
     const TerminalStyle style = terminal_style(request.picture, config.output);
-    const Prepared prepared = prepare(config, registry);
-    const Finished finished = simulate(prepared, Formula::none);
+    const Prepared prepared = prepare(config, registry, request.progress);
+    const Finished finished = simulate(prepared, Formula::none, request.progress);
     require_memory_limit(finished.report);
     require_view(view, prepared.problem, finished.report.metrics.t_total, config.time_unit);
+    Phase phase(request.progress, "drawing");
     const Picture picture = make_picture(finished.graph, finished.timeline, finished.report, view);
+    const std::string drawn = terminal_picture(std::array{&picture}, style);
+    phase.finish();
     OutputFile result = result_file(config.output);
-    result.write(terminal_picture(std::array{&picture}, style));
+    result.write(drawn);
     result.commit();
     print_notes(request, prepared.notes);
     return 0;

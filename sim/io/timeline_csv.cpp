@@ -334,16 +334,18 @@ std::string csv_row(const Timeline& timeline, const Span& span, Device device, T
 }  // namespace
 
 void write_timeline_csv(const Problem& problem, const Timeline& timeline, TimeUnit unit,
-                        OutputFile& file) {
+                        OutputFile& file, const Phase& phase) {
   file.write(column_names() + "\n");
   for (std::size_t device = 0; device < timeline.devices(); ++device) {
     for (const Span* span = timeline.begin(device); span != timeline.end(device); ++span) {
       file.write(csv_row(timeline, *span, Device{device}, unit));
+      phase.advance();
     }
   }
   for (std::size_t i = timeline.lane_begin.back(); i < timeline.spans.size(); ++i) {
     const Span& span = timeline.spans[i];
     file.write(csv_row(timeline, span, problem.device(span.op), unit));
+    phase.advance();
   }
 }
 

@@ -4,6 +4,7 @@
 #include "sim/io/config.hpp"
 #include "sim/io/output_file.hpp"
 #include "sim/problem.hpp"
+#include "sim/progress.hpp"
 #include "sim/timeline.hpp"
 #include "sim/units.hpp"
 
@@ -16,9 +17,9 @@ namespace pipesim {
 /// semicolon between ("F;B", "0;7", "3;1"), its token is "(0F3;7B1)". Transfers have the lane
 /// "send", the sender's device, and the stage and microbatch of the op whose result they carry;
 /// gradient reductions, optimizers and barriers the lane "sync". Requires a timeline of that
-/// problem.
+/// problem. Reports every span to `phase`.
 void write_timeline_csv(const Problem& problem, const Timeline& timeline, TimeUnit unit,
-                        OutputFile& file);
+                        OutputFile& file, const Phase& phase = {});
 
 /// Reads such a table. Columns are found by their header, in any order; device, op, stage,
 /// microbatch, start and end are required, lane and released_by may be missing; other columns,

@@ -179,9 +179,10 @@ class TraceWriter {
   enum class Files { one, each_device };
 
   TraceWriter(const TaskGraph& graph, const Timeline& timeline, Files files,
-              std::span<OutputFile* const> outputs)
+              std::span<OutputFile* const> outputs, const Phase& phase)
       : graph_(graph),
         timeline_(timeline),
+        phase_(phase),
         tracks_(graph, timeline),
         live_activations_(timeline.devices()),
         each_device_(files == Files::each_device) {
@@ -208,6 +209,7 @@ class TraceWriter {
       } else if (graph_.op(id).kind != OpKind::barrier && graph_.op(id).kind != OpKind::release) {
         write_slice(track_beside(id), timeline_.spans[id]);
       }
+      phase_.advance();
     }
     if (memory_rules(graph_.problem()).in_bytes) write_memory();
     for (EventFile& file : files_) {
@@ -308,6 +310,7 @@ class TraceWriter {
       write_slice({lane}, *span);
       write_arrows(*span, span->op);
       if (span->overlapped) write_arrows(*span, *span->overlapped);
+      phase_.advance();
     }
   }
 
@@ -459,6 +462,7 @@ class TraceWriter {
 
   const TaskGraph& graph_;
   const Timeline& timeline_;
+  const Phase& phase_;
   TraceTracks tracks_;
   std::vector<std::vector<MemoryPoint>> live_activations_;  // by device
   std::map<TraceTrack, Ticks> first_slices_;
@@ -469,16 +473,17 @@ class TraceWriter {
 
 }  // namespace
 
-std::int64_t write_trace(const TaskGraph& graph, const Timeline& timeline, OutputFile& file) {
+std::int64_t write_trace(const TaskGraph& graph, const Timeline& timeline, OutputFile& file,
+                         const Phase& phase) {
   OutputFile* const files[] = {&file};
-  TraceWriter writer(graph, timeline, TraceWriter::Files::one, files);
+  TraceWriter writer(graph, timeline, TraceWriter::Files::one, files, phase);
   writer.write();
   return writer.slices();
 }
 
 void write_rank_traces(const TaskGraph& graph, const Timeline& timeline,
-                       std::span<OutputFile* const> files) {
-  TraceWriter(graph, timeline, TraceWriter::Files::each_device, files).write();
+                       std::span<OutputFile* const> files, const Phase& phase) {
+  TraceWriter(graph, timeline, TraceWriter::Files::each_device, files, phase).write();
 }
 
 }  // namespace pipesim

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "sim/io/output_file.hpp"
+#include "sim/progress.hpp"
 #include "sim/task_graph.hpp"
 #include "sim/timeline.hpp"
 
@@ -29,8 +30,9 @@ namespace pipesim {
 ///
 /// Streams: the memory it takes does not grow with the trace, but for 4 bytes a transfer where
 /// transfers may overlap. Span i must be task i of the graph. Returns how many slices and instants
-/// there are.
-std::int64_t write_trace(const TaskGraph& graph, const Timeline& timeline, OutputFile& file);
+/// there are. Reports every task of the graph to `phase`.
+std::int64_t write_trace(const TaskGraph& graph, const Timeline& timeline, OutputFile& file,
+                         const Phase& phase = {});
 
 /// From that many slices on viewers take minutes to load a trace.
 inline constexpr std::int64_t kSlowlyLoadedSlices = 200'000;
@@ -40,7 +42,8 @@ inline constexpr std::int64_t kSlowlyLoadedSlices = 200'000;
 /// Trace Analysis asks of a profile: `distributedInfo` with `rank` and `world_size`, slices of the
 /// category "kernel" whose args have `device` and `stream` (pid and tid), and "nccl:" before the
 /// names of transfers, parking and gradient reductions. Requires a file for each device.
+/// Reports as write_trace.
 void write_rank_traces(const TaskGraph& graph, const Timeline& timeline,
-                       std::span<OutputFile* const> files);
+                       std::span<OutputFile* const> files, const Phase& phase = {});
 
 }  // namespace pipesim
