@@ -28,6 +28,8 @@ struct ScheduleInfo {
   BackwardPass backward = BackwardPass::full;
   int copies = 1;       ///< of the parameters, for directions that share the devices
   bool flushes = true;  ///< false: asynchronous, steps follow each other without a flush
+  /// Whether the order is found by trying, which takes time and memory for every op of the run.
+  bool searches = false;
   std::vector<ParameterSpec> parameters;
 };
 

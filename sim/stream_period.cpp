@@ -121,8 +121,7 @@ void StreamPeriod::add_runs(const std::vector<Operation>& wave) {
     return place < 0 ? -1 : value_of_place_[static_cast<std::size_t>(place)];
   };
   const auto latency = [&](std::int32_t channel) {
-    return channel == kNoChannel ? 0
-                                 : program_.channels[static_cast<std::size_t>(channel)].latency;
+    return channel == kNoChannel ? 0 : program_.channels[static_cast<std::size_t>(channel)].latency;
   };
   const auto follows = [](std::int64_t first, std::int64_t count, std::int64_t next) {
     return first < 0 ? next < 0 : next == first + count;

@@ -13,14 +13,6 @@ namespace {
 /// The most ops into which the body of one loop is written out.
 constexpr std::size_t kMostUnrolled = 2048;
 
-bool has_plain_ops(const Problem& problem) {
-  const Iterations& iterations = problem.iterations;
-  return problem.communication.mode == TransferMode::free && !problem.communication.shared_link &&
-         iterations.count == 1 && iterations.joined == 1 && !iterations.has_tasks() &&
-         problem.slices == 1 && problem.parking.keeper.empty() && problem.stragglers.empty() &&
-         problem.durations.empty();
-}
-
 /// A lane's ops of one kind and their order, or null.
 const MicrobatchOrder* find_order(const std::vector<MicrobatchOrders>& lanes, Device device,
                                   const OpClass& of) {
@@ -265,8 +257,16 @@ class Writer {
 
 }  // namespace
 
+bool may_stream(const Problem& problem) {
+  const Iterations& iterations = problem.iterations;
+  return problem.communication.mode == TransferMode::free && !problem.communication.shared_link &&
+         iterations.count == 1 && iterations.joined == 1 && !iterations.has_tasks() &&
+         problem.slices == 1 && problem.parking.keeper.empty() && problem.stragglers.empty() &&
+         problem.durations.empty();
+}
+
 std::optional<StreamProgram> stream_program(const Problem& problem, const Program& program) {
-  if (!has_plain_ops(problem)) return std::nullopt;
+  if (!may_stream(problem)) return std::nullopt;
   return Writer(problem).write(program);
 }
 

@@ -46,11 +46,14 @@ struct StreamProgram {
   OpKind gradient = OpKind::backward;  ///< of every backward: full, or split in its two gradients
 };
 
-/// The program as loops over such ops, or nothing where it cannot be written so: where an op takes
-/// a time of its own for each microbatch, ops overlap, some backwards are split and others not,
-/// transfers are tasks, activations are parked, there is more than one training step, or a device
-/// takes the microbatches of a stage in another order than its neighbours. Requires a problem that validate_problem() and a program that
-/// validate_program() accepts.
+/// Whether programs of the problem may be written so: an op takes as long for every microbatch,
+/// transfers are no tasks, nothing is parked, and there is one training step.
+bool may_stream(const Problem& problem);
+
+/// The program as loops over such ops, or nothing where it cannot be written so: where the
+/// problem does not allow it, ops overlap, some backwards are split and others not, or a device
+/// takes the microbatches of a stage in another order than its neighbours. Requires a problem that
+/// validate_problem() and a program that validate_program() accepts.
 std::optional<StreamProgram> stream_program(const Problem& problem, const Program& program);
 
 }  // namespace pipesim

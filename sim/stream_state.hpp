@@ -50,7 +50,7 @@ struct ChannelState {
 };
 
 struct LaneState {
-  std::int64_t time = 0;        ///< from which the lane is free
+  std::int64_t time = 0;         ///< from which the lane is free
   const StreamOp* op = nullptr;  ///< the next one; null: done
   const StreamOp* begin = nullptr;
   const StreamOp* end = nullptr;

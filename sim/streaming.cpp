@@ -22,9 +22,8 @@ DeviceMetrics device_metrics(const LaneTimes& times, const LaneSummary& lane, Ti
   const Ticks steady{times.first_gradient_start};
   const Ticks forward_end{times.last_forward_end};
   device.idle_warm_up = steady - lane.busy_before_gradient.value();
-  const Ticks before_cooldown = forward_end > steady
-                                    ? forward_end - lane.busy_through_forward.value()
-                                    : device.idle_warm_up;
+  const Ticks before_cooldown =
+      forward_end > steady ? forward_end - lane.busy_through_forward.value() : device.idle_warm_up;
   device.idle_steady = before_cooldown - device.idle_warm_up;
   device.idle_cooldown = device.idle - before_cooldown;
   return device;

@@ -47,8 +47,7 @@ bool can_exist(const Problem& problem, const OpClass& of, Device device) {
     return false;
   }
   if (of.kind == OpKind::recompute) return problem.recomputes(of.stage);
-  const bool is_split =
-      of.kind == OpKind::backward_input || of.kind == OpKind::backward_weight;
+  const bool is_split = of.kind == OpKind::backward_input || of.kind == OpKind::backward_weight;
   return is_compute(of.kind) &&
          (!is_split || problem.costs[static_cast<std::size_t>(of.stage.value)].weight);
 }

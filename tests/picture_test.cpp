@@ -134,7 +134,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("picture: the critical path is marked, and nothing else") {
     test::for_random_runs(20254, 200, [](const test::Drawn& drawn, std::mt19937_64&) {
-      const std::vector<TaskId>& critical = drawn.report.critical_path.tasks;
+      const std::vector<TaskId>& critical = drawn.report.critical_path->tasks;
       for (const PictureRow& row : drawn.picture().rows) {
         for (const auto* blocks : {&row.blocks, &row.beside}) {
           for (const Block& block : *blocks) {

@@ -1,4 +1,6 @@
 // The streaming run against the readable engine: the same program, the same numbers to the tick.
+#include "sim/streaming.hpp"
+
 #include <doctest/doctest.h>
 
 #include <map>
@@ -10,7 +12,6 @@
 #include "sim/memory.hpp"
 #include "sim/metrics.hpp"
 #include "sim/stream_program.hpp"
-#include "sim/streaming.hpp"
 #include "tests/problems.hpp"
 #include "tests/random_runs.hpp"
 
@@ -116,8 +117,7 @@ std::map<std::string, Tally> compare_schedules(std::uint64_t seed, int runs, int
     CAPTURE(run);
     Tally& of_schedule = tally[std::string(schedule.info.name)];
     ++of_schedule.runs;
-    for (const FastForward fast :
-         {FastForward::none, FastForward::loops, FastForward::jumps}) {
+    for (const FastForward fast : {FastForward::none, FastForward::loops, FastForward::jumps}) {
       CAPTURE(static_cast<int>(fast));
       const auto streamed = stream_run(problem, program, fast);
       if (!streamed) continue;

@@ -56,6 +56,9 @@ std::vector<ComparedSchedule> compared(const RunConfig& config, const Request& r
                                        const std::vector<std::string>& schedules,
                                        const std::optional<PictureView>& view,
                                        const Registry& registry) {
+  // The table has nothing of a timeline.
+  const bool is_table = config.output.format == OutputFormat::table;
+  const Wanted needed = !view && is_table ? Wanted::metrics : wanted(config.output);
   std::vector<ComparedSchedule> rows;
   rows.reserve(schedules.size());
   for (const std::string& schedule : schedules) {
@@ -78,13 +81,18 @@ std::vector<ComparedSchedule> compared(const RunConfig& config, const Request& r
   std::vector<std::optional<Prepared>> prepared(rows.size());
   std::int64_t blocks = 0;
   for_valid("preparing", [&](std::size_t i) {
-    prepared[i] = prepare(with_schedule(config, rows[i].schedule), registry, request.progress);
+    prepared[i] =
+        prepare(with_schedule(config, rows[i].schedule), registry, needed, request.progress);
     if (view) blocks += expected_blocks(prepared[i]->problem, *view);
   });
   require_drawable(blocks, config.output);
+  const Formula formula = request.formula ? Formula::beside : Formula::none;
   for_valid("comparing", [&](std::size_t i) {
-    Finished finished =
-        simulate(*prepared[i], request.formula ? Formula::beside : Formula::none, request.progress);
+    if (needed == Wanted::metrics) {
+      rows[i].report = measure(*prepared[i], formula, request.progress);
+      return;
+    }
+    Finished finished = simulate(*prepared[i], formula, request.progress);
     if (view) {
       const Phase phase(request.progress, "drawing");
       rows[i].picture = make_picture(finished.graph, finished.timeline, finished.report, *view);

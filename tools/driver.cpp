@@ -53,10 +53,20 @@ int run(const Request& request, const Registry& registry) {
     reject(request.no_header && output.format != OutputFormat::csv, "/output/format",
            fmt::format("--no-header with the format {}", name(output.format)), "csv");
     const std::optional<PictureView> view = picture_view(request, config);
-    const Prepared prepared = prepare(config, registry, request.progress);
+    const Wanted what = wanted(output);
+    const Prepared prepared = prepare(config, registry, what, request.progress);
+    const Formula formula = request.formula ? Formula::beside : Formula::none;
+    if (what == Wanted::metrics) {
+      const Report report = measure(prepared, formula, request.progress);
+      require_memory_limit(report);
+      OutputFile result = result_file(output);
+      result.write(formatted(report, request));
+      result.commit();
+      if (output.format != OutputFormat::table) print_notes(request, prepared.notes);
+      return 0;
+    }
     if (view) require_drawable(expected_blocks(prepared.problem, *view), output);
-    const Finished finished =
-        simulate(prepared, request.formula ? Formula::beside : Formula::none, request.progress);
+    const Finished finished = simulate(prepared, formula, request.progress);
     require_memory_limit(finished.report);
     std::optional<Picture> picture;
     if (view) {
@@ -106,7 +116,7 @@ int run(const Request& request, const Registry& registry) {
 int check(const Request& request, const Registry& registry) {
   return with_config(request, registry, [&](const RunConfig& config) {
     picture_view(request, config);
-    prepare(config, registry, request.progress);
+    prepare(config, registry, wanted(config.output), request.progress);
     return 0;
   });
 }
@@ -116,12 +126,14 @@ int explain(const Request& request, const Registry& registry) {
     const OutputConfig& output = config.output;
     reject(output.format == OutputFormat::csv, "/output/format", "an explanation has no csv",
            "table or json");
+    reject(output.metrics_only, "/output/metrics_only", "an explanation is more than metrics",
+           "a run");
     reject_traces(output, "an explanation", "a run");
     reject_pictures(request, output, "an explanation");
     reject(request.no_header || request.formula, "",
            "an explanation has neither header nor formula", "a run");
     require_different_files(request, config);
-    const Prepared prepared = prepare(config, registry, request.progress);
+    const Prepared prepared = prepare(config, registry, Wanted::timeline, request.progress);
     Finished finished = simulate(prepared, Formula::none, request.progress);
     Phase phase(request.progress, "explaining");
     Explanation explanation{.report = std::move(finished.report),
@@ -147,7 +159,7 @@ int print_program(const Request& request, const Registry& registry) {
     reject_run_outputs(request, config.output, "a program");
     require_different_files(request, config);
     OutputFile result = result_file(config.output);
-    result.write(to_text(prepare(config, registry, request.progress).program));
+    result.write(to_text(prepare(config, registry, Wanted::metrics, request.progress).program));
     result.commit();
     return 0;
   });
@@ -165,7 +177,7 @@ int export_program(const Request& request, const Registry& registry) {
                         .allowed = "/dev/stdout for standard output"});
     }
     require_different_files(request, config);
-    const Prepared prepared = prepare(config, registry, request.progress);
+    const Prepared prepared = prepare(config, registry, Wanted::timeline, request.progress);
     PytorchExport exported;
     {
       const Phase phase = writing(request.progress, request.pytorch_csv);
@@ -186,7 +198,7 @@ int print_events(const Request& request, const Registry& registry) {
   return with_config(request, registry, [&](const RunConfig& config) {
     reject_run_outputs(request, config.output, "an event log");
     require_different_files(request, config);
-    const Prepared prepared = prepare(config, registry, request.progress);
+    const Prepared prepared = prepare(config, registry, Wanted::timeline, request.progress);
     const TaskGraph graph = unrolled(prepared, request.progress);
     OutputFile result = result_file(config.output);
     result.write("time,class,sequence,device,op\n");
@@ -209,7 +221,7 @@ int verify(const Request& request, const Registry& registry) {
   return with_config(request, registry, [&](const RunConfig& config) {
     reject_run_outputs(request, config.output, "a check");
     require_different_files(request, config);
-    const Prepared prepared = prepare(config, registry, request.progress);
+    const Prepared prepared = prepare(config, registry, Wanted::timeline, request.progress);
     Phase reading(request.progress, fmt::format("reading {}", request.timeline_file));
     const Timeline timeline =
         read_timeline_csv(read_file(request.timeline_file), prepared.problem, config.time_unit);

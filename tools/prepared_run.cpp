@@ -9,6 +9,8 @@
 #include "sim/engine.hpp"
 #include "sim/memory.hpp"
 #include "sim/metrics.hpp"
+#include "sim/stream_program.hpp"
+#include "sim/streaming.hpp"
 #include "tools/closed_form.hpp"
 #include "tools/files.hpp"
 #include "tools/memory.hpp"
@@ -50,7 +52,17 @@ void never_flush(RunConfig& config, std::vector<std::string>& notes) {
 
 }  // namespace
 
-Prepared prepare(const RunConfig& config, const Registry& registry, Progress* progress) {
+Wanted wanted(const OutputConfig& output) {
+  const bool has_timeline = !output.trace.empty() || !output.trace_per_rank.empty() ||
+                            !output.timeline.empty() || !output.svg.empty() || !output.html.empty();
+  reject(output.metrics_only && has_timeline, "/output/metrics_only",
+         "traces, timelines and pictures show more than metrics", "none of them, or all results");
+  const bool has_critical_path = output.format != OutputFormat::csv && !output.metrics_only;
+  return has_timeline || has_critical_path ? Wanted::timeline : Wanted::metrics;
+}
+
+Prepared prepare(const RunConfig& config, const Registry& registry, Wanted wanted,
+                 Progress* progress) {
   const Phase phase(progress, "finding the order");
   Prepared prepared;
   prepared.config = config;
@@ -60,7 +72,9 @@ Prepared prepare(const RunConfig& config, const Registry& registry, Progress* pr
   if (!schedule.info.flushes) never_flush(prepared.config, prepared.notes);
   prepared.problem = make_problem(prepared.config, place(schedule, config.p, config.parameters),
                                   slices(schedule, config.parameters));
-  require_memory(op_count(prepared.problem), available_memory());
+  if (wanted == Wanted::timeline || schedule.info.searches || !may_stream(prepared.problem)) {
+    require_memory(op_count(prepared.problem), available_memory());
+  }
   Plan planned = plan(schedule, prepared.problem, config.parameters);
   prepared.notes.insert(prepared.notes.end(), planned.notes.begin(), planned.notes.end());
   prepared.config.parameters = std::move(planned.parameters);
@@ -126,45 +140,23 @@ void add_trials(const Prepared& prepared, Report& report, Progress* progress) {
   report.trials = summary(run_trials(prepared.problem, prepared.program, options));
 }
 
-Report report_on(const Prepared& prepared, const TaskGraph& graph, const Timeline& timeline,
-                 Progress* progress) {
-  // The parts of the work, each named while it is done.
-  const auto part = [&](std::string_view what, const auto& result) {
-    const Phase phase(progress, what);
-    return result();
-  };
+/// What is known before the run.
+Report begin_report(const Prepared& prepared) {
   Report report;
   report.config = prepared.config;
   report.schedule_summary = prepared.schedule->info.summary;
   report.notes = prepared.notes;
   report.problem = prepared.problem;
-  report.metrics = part("measuring", [&] { return compute_metrics(graph, timeline); });
-  report.critical_path = critical_path(graph, progress);
-  report.idle = part("finding causes of idle time", [&] {
-    std::vector<IdleTimes> idle;
-    for (const std::vector<IdlePart>& parts : idle_parts(graph, timeline)) {
-      idle.push_back(idle_times(parts));
-    }
-    return idle;
-  });
   report.memory = memory_rules(prepared.problem);
-  report.peak_memory = part("adding up memory", [&] { return peak_memory(graph, timeline); });
-  report.over_limit =
-      part("checking the memory limit", [&] { return find_over_limit(graph, timeline); });
-  report.traffic = part("counting messages", [&] { return traffic(graph, timeline); });
-  if (prepared.config.model) {
-    report.model = model_report(prepared.config, prepared.problem, report.metrics);
-  }
   return report;
 }
 
-}  // namespace
-
-Finished simulate(const Prepared& prepared, Formula formula, Progress* progress) {
-  TaskGraph graph = unrolled(prepared, progress);
-  Timeline timeline = simulate(graph, {.progress = progress});
-  graph = decided(std::move(graph), timeline);
-  Report report = report_on(prepared, graph, timeline, progress);
+/// What follows from the metrics.
+void complete_report(const Prepared& prepared, Formula formula, Progress* progress,
+                     Report& report) {
+  if (prepared.config.model) {
+    report.model = model_report(prepared.config, prepared.problem, report.metrics);
+  }
   if (!report.over_limit) {
     add_steady_state(prepared, report, progress);
     add_trials(prepared, report, progress);
@@ -173,7 +165,71 @@ Finished simulate(const Prepared& prepared, Formula formula, Progress* progress)
     report.closed_form =
         closed_form(prepared.config.schedule, prepared.problem, prepared.config.parameters);
   }
+}
+
+Report report_on(const Prepared& prepared, const TaskGraph& graph, const Timeline& timeline,
+                 Progress* progress) {
+  // The parts of the work, each named while it is done.
+  const auto part = [&](std::string_view what, const auto& result) {
+    const Phase phase(progress, what);
+    return result();
+  };
+  Report report = begin_report(prepared);
+  report.metrics = part("measuring", [&] { return compute_metrics(graph, timeline); });
+  report.idle = part("finding causes of idle time", [&] {
+    std::vector<IdleTimes> idle;
+    for (const std::vector<IdlePart>& parts : idle_parts(graph, timeline)) {
+      idle.push_back(idle_times(parts));
+    }
+    return idle;
+  });
+  report.peak_memory = part("adding up memory", [&] { return peak_memory(graph, timeline); });
+  report.over_limit =
+      part("checking the memory limit", [&] { return find_over_limit(graph, timeline); });
+  report.traffic = part("counting messages", [&] { return traffic(graph, timeline); });
+  return report;
+}
+
+struct Ran {
+  TaskGraph graph;
+  Timeline timeline;
+};
+
+Ran run_tasks(const Prepared& prepared, Progress* progress) {
+  TaskGraph graph = unrolled(prepared, progress);
+  Timeline timeline = simulate(graph, {.progress = progress});
+  graph = decided(std::move(graph), timeline);
+  return {.graph = std::move(graph), .timeline = std::move(timeline)};
+}
+
+}  // namespace
+
+Finished simulate(const Prepared& prepared, Formula formula, Progress* progress) {
+  auto [graph, timeline] = run_tasks(prepared, progress);
+  Report report = report_on(prepared, graph, timeline, progress);
+  report.critical_path = critical_path(graph, progress);
+  complete_report(prepared, formula, progress, report);
   return {.graph = std::move(graph), .timeline = std::move(timeline), .report = std::move(report)};
+}
+
+Report measure(const Prepared& prepared, Formula formula, Progress* progress) {
+  Report report;
+  Phase phase(progress, "simulating");
+  std::optional<StreamedRun> streamed = stream_run(prepared.problem, prepared.program);
+  phase.finish();
+  if (streamed) {
+    report = begin_report(prepared);
+    report.metrics = std::move(streamed->metrics);
+    report.idle = std::move(streamed->idle);
+    report.peak_memory = std::move(streamed->peak_memory);
+    report.traffic = {.messages = messages(prepared.problem)};
+  } else {
+    require_memory(op_count(prepared.problem), available_memory());
+    const auto [graph, timeline] = run_tasks(prepared, progress);
+    report = report_on(prepared, graph, timeline, progress);
+  }
+  complete_report(prepared, formula, progress, report);
+  return report;
 }
 
 int with_config(const Request& request, const Registry& registry,
@@ -223,6 +279,8 @@ void reject_run_outputs(const Request& request, const OutputConfig& output, std:
          fmt::format("{} has no {}", what, name(output.format)), allowed);
   reject(request.no_header || request.formula, "",
          fmt::format("{} has neither header nor formula", what), allowed);
+  reject(output.metrics_only, "/output/metrics_only", fmt::format("{} has no metrics", what),
+         allowed);
 }
 
 }  // namespace pipesim

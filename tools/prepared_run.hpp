@@ -27,9 +27,20 @@ struct Prepared {
   Program program;
 };
 
+/// What is wanted of a run.
+enum class Wanted {
+  metrics,  ///< what can be said without a timeline
+  timeline  ///< when everything ran, and the critical path
+};
+
+/// Whether the config's outputs need a timeline; CSV has nothing that does. Throws Error if they do
+/// and only metrics are asked for.
+Wanted wanted(const OutputConfig& output);
+
 /// Requires a schedule of the registry. Throws Error if it has no order for the config, or the run
 /// would not fit into the machine's memory.
-Prepared prepare(const RunConfig& config, const Registry& registry, Progress* progress);
+Prepared prepare(const RunConfig& config, const Registry& registry, Wanted wanted,
+                 Progress* progress);
 
 /// A run and everything that is said about it.
 struct Finished {
@@ -47,6 +58,11 @@ enum class Formula { none, beside };
 /// Runs it. Throws Error (run failed) on a deadlock; a memory limit that is exceeded is said in the
 /// report.
 Finished simulate(const Prepared& prepared, Formula formula, Progress* progress);
+
+/// Runs it for its metrics, without a timeline where that is possible (see stream_run()); the
+/// report has no critical path. Throws Error as simulate() does, and if a run that needs a timeline
+/// would not fit into the machine's memory.
+Report measure(const Prepared& prepared, Formula formula, Progress* progress);
 
 /// Reads the config and calls the command's body; a fault found after reading gets the place of its
 /// config value.

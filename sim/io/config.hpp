@@ -36,6 +36,7 @@ struct OutputConfig {
   std::string timeline;              ///< timeline as CSV; "" is none
   std::string svg;                   ///< picture; "" is none
   std::string html;                  ///< page; "" is none
+  bool metrics_only = false;         ///< whether the result leaves out the critical path
 
   friend bool operator==(const OutputConfig&, const OutputConfig&) = default;
 };

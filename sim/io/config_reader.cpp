@@ -25,7 +25,8 @@ const std::vector<std::string> kKeys = {"schema_version", "p",         "m",     
                                         "placement",      "p2p",       "memory",   "recompute",
                                         "iterations",     "variation", "output"};
 const std::vector<std::string> kOutputKeys = {
-    "format", "file", "trace", "trace_per_rank", "trace_per_rank_gzip", "timeline", "svg", "html"};
+    "format", "file", "trace", "trace_per_rank", "trace_per_rank_gzip", "timeline", "svg", "html",
+    "metrics_only"};
 
 constexpr std::array kTimeUnits = {TimeUnit::s, TimeUnit::ms, TimeUnit::us, TimeUnit::ns,
                                    TimeUnit::ps};
@@ -257,6 +258,9 @@ class ConfigReader {
     read_file_name(*output, "timeline", config_.output.timeline);
     read_file_name(*output, "svg", config_.output.svg);
     read_file_name(*output, "html", config_.output.html);
+    if (const auto metrics_only = values_.find(*output, "metrics_only")) {
+      config_.output.metrics_only = values_.boolean(*metrics_only).value_or(false);
+    }
   }
 
   void read_trace_per_rank(const ConfigValue& output) {

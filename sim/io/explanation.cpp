@@ -79,7 +79,7 @@ std::string causes_table(const Explanation& explanation) {
 
 std::string runs_text(const Report& report) {
   std::string text;
-  for (const CriticalRun& run : report.critical_path.runs) {
+  for (const CriticalRun& run : report.critical_path->runs) {
     text += fmt::format("  stage {}: {}", run.stage.value, short_name(run.first));
     if (run.ops > 1) text += fmt::format("..{} ({} ops)", short_name(run.last), run.ops);
     text += '\n';
@@ -166,9 +166,9 @@ std::string explanation_table(const Explanation& explanation, const TaskGraph& g
   text += fmt::format("\nidle time by cause, in {}\n{}", name(report.config.time_unit),
                       causes_table(explanation));
   text += fmt::format("\ncritical path: forward {}, backward {}, waiting {}\n{}",
-                      with_unit(report, report.critical_path.forward),
-                      with_unit(report, report.critical_path.backward),
-                      with_unit(report, report.critical_path.waiting), runs_text(report));
+                      with_unit(report, report.critical_path->forward),
+                      with_unit(report, report.critical_path->backward),
+                      with_unit(report, report.critical_path->waiting), runs_text(report));
   text += fmt::format("\nwhat a stage's times change; slack in {}\n{}",
                       name(report.config.time_unit), stages_table(explanation));
   return text;
@@ -184,7 +184,7 @@ std::string explanation_json(const Explanation& explanation, const TaskGraph& gr
     }
   }
   std::string runs;
-  for (const CriticalRun& run : report.critical_path.runs) {
+  for (const CriticalRun& run : report.critical_path->runs) {
     runs +=
         fmt::format(R"({}{{"device": {}, "stage": {}, "first": "{}", "last": "{}", "ops": {}}})",
                     runs.empty() ? "" : ", ", run.device.value, run.stage.value,

@@ -42,7 +42,7 @@ class PictureMaker {
         timeline_(timeline),
         problem_(graph.problem()),
         stages_(stages_by_device(problem_)),
-        critical_(report.critical_path.tasks) {
+        critical_(report.critical_path->tasks) {
     std::sort(critical_.begin(), critical_.end());
     picture_.title = report.config.schedule + parameters_of(report.config);
     picture_.time_unit = report.config.time_unit;

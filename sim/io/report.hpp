@@ -50,7 +50,7 @@ struct Report {
   /// The parameters that the schedule chose, one sentence each.
   std::vector<std::string> notes;
   Metrics metrics;
-  CriticalPath critical_path;
+  std::optional<CriticalPath> critical_path;  ///< none of a run that kept no timeline
   Problem problem;
   std::vector<IdleTimes> idle;            ///< by device: its idle time by cause
   Memory memory;                          ///< how memory is counted

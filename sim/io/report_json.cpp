@@ -83,7 +83,8 @@ std::string trials_json(const Report& report, const TrialSummary& trials) {
 }
 
 std::string critical_path_json(const Report& report) {
-  const CriticalPath& path = report.critical_path;
+  if (!report.critical_path) return "null";
+  const CriticalPath& path = *report.critical_path;
   std::string runs;
   for (const CriticalRun& run : path.runs) {
     runs +=

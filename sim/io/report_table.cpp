@@ -157,7 +157,8 @@ std::string ops_of(const CriticalRun& run) {
 std::string critical_path_text(const Report& report) {
   constexpr std::size_t kShown = 16;
   const RunConfig& config = report.config;
-  const CriticalPath& path = report.critical_path;
+  if (!report.critical_path) return "critical path: not looked for (metrics only)\n";
+  const CriticalPath& path = *report.critical_path;
   std::string text = fmt::format("critical path: forward {}, backward {}, waiting {}\n",
                                  time_of(config, path.forward), time_of(config, path.backward),
                                  time_of(config, path.waiting));
