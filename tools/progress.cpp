@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iterator>
+#include <system_error>
 #include <utility>
 
 namespace pipesim {
@@ -208,7 +209,11 @@ std::unique_ptr<Progress> progress_line(std::string_view when, bool quiet) {
       return nullptr;
     }
   }
-  return std::make_unique<ProgressLine>();
+  try {
+    return std::make_unique<ProgressLine>();
+  } catch (const std::system_error&) {
+    return nullptr;  // no thread is to be had: the work matters more
+  }
 }
 
 Progress* unless_terminal(Progress* progress, const std::string& path) {
