@@ -137,6 +137,12 @@ TEST_SUITE("unit") {
         CHECK(row.find_first_not_of(" FB") == std::string::npos);
         CHECK(row.substr(5, 70) == std::string(70, 'B'));
       }
+      const std::string coloured =
+          drawn(test::picture_of("1f1b", problem), 100, TerminalColour::palette);
+      for (const std::string& line : lines_of(coloured)) {
+        // The forwards at its begin, the backwards, idle time, and their ends.
+        CHECK(std::count(line.begin(), line.end(), '\x1b') <= 6);
+      }
       for (const std::string& row : rows_of(drawn(test::picture_of("gpipe", problem), 100))) {
         CHECK(row.substr(4, 22) == std::string(22, 'F'));
         CHECK(row.substr(30, 48) == std::string(48, 'B'));

@@ -255,15 +255,17 @@ class TerminalPicture {
                           : static_cast<char>(std::tolower(static_cast<unsigned char>(upper)));
   }
 
+  /// Whether its microbatch may be shown: a shorter piece is one of several in its cell.
+  bool is_alone(const Piece& piece) const {
+    return (piece.end - piece.start).count * Int128{columns_.count} >= columns_.span();
+  }
+
   /// What stands in the cells of a piece: "F3.", and the chunk where letters do not tell it.
   std::string label_of(const Picture& picture, const Piece& piece, std::size_t width) {
     const Look of_op = look(piece.op->kind);
     std::string shown(1, letter_of(of_op, piece.shade));
     if (in_colour()) shown.clear();
-    // In a cell among others a number would be that of one of many.
-    const bool is_alone =
-        (piece.end - piece.start).count * Int128{columns_.count} >= columns_.span();
-    if (is_alone && of_op != Look::optimizer && piece.op->kind != OpKind::grad_sync) {
+    if (is_alone(piece) && of_op != Look::optimizer && piece.op->kind != OpKind::grad_sync) {
       const std::string number = microbatch_label(*piece.op, picture.slices);
       if (shown.size() + number.size() <= width) shown += number;
       const std::string chunk = fmt::format(":{}", piece.shade);
@@ -288,7 +290,7 @@ class TerminalPicture {
     std::optional<Paint> paint;
     if (in_colour()) {
       paint = pipesim::paint(of_op, piece.shade, picture.shades, Ground::dark);
-      if (piece.op->microbatch.value % 2 == 1) paint = stronger(*paint);
+      if (is_alone(piece) && piece.op->microbatch.value % 2 == 1) paint = stronger(*paint);
     }
     const std::string label = label_of(picture, piece, end - begin);
     for (std::size_t column = begin; column < end; ++column) {
@@ -324,7 +326,9 @@ class TerminalPicture {
                             [](const Block& block) { return block.step.overlapped.has_value(); });
     text_ += fmt::format("{:<{}}", fmt::format("device {}", row.device.value), label_width_);
     add_cells(cells);
-    text_ += fmt::format("{:>8}\n", percent(row.idle_share));
+    // A run of a comparison may have ended before the part that is shown.
+    const bool is_over = picture.to <= picture.from;
+    text_ += is_over ? "\n" : fmt::format("{:>8}\n", percent(row.idle_share));
   }
 
   /// Rounded half up to a tenth.

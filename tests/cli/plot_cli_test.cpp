@@ -156,6 +156,12 @@ TEST_SUITE("cli") {
           "command line: -p: not an option of a plot; the options of pipesim plot --help\n");
     CHECK(fault(directory, plot + "--svg a.svg --html ./a.svg") ==
           "command line: --html: \"./a.svg\" is the file of --svg too; a file of its own\n");
+    CHECK(fault(directory, plot + "--svg none/a.svg") ==
+          "command line: --svg: cannot write \"none/a.svg\": No such file or directory\n");
+    CHECK(fault(directory, plot + "--svg a.svg --html /dev/full") ==
+          "command line: --html: cannot write \"/dev/full\": No space left on device\n");
+    CHECK(fault(directory, plot + "--svg -") ==
+          "command line: --svg: \"-\" is no name of a file; /dev/stdout for standard output\n");
     CHECK(fault(directory, plot + "--svg r.jsonl") ==
           "command line: --svg: \"r.jsonl\" is the file of the results too; a file of its own\n");
     CHECK(fault(directory, plot + "--log y --svg a.svg --html a.html") ==

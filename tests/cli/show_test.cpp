@@ -91,6 +91,18 @@ TEST_SUITE("cli") {
     for (std::string line; std::getline(axis, line);) CHECK(line.size() <= 60);
   }
 
+  TEST_CASE("show: a run that has ended before the part has no idle share in it") {
+    const std::string out = run_pipesim(
+                                "compare --config configs/hw5_2.json --set t_w=2 --show --from 60 "
+                                "--devices 0 gpipe zb_v")
+                                .out;
+    const std::size_t ended = out.find("zb_v");
+    REQUIRE(ended != std::string::npos);
+    CHECK(out.substr(0, ended).find("0.0 %") != std::string::npos);
+    const std::string row = out.substr(out.find("device 0", ended));
+    CHECK(row.substr(0, row.find('\n')).find('%') == std::string::npos);
+  }
+
   TEST_CASE("show: widths that are none") {
     const Outcome wide = show_with("COLUMNS=wide");
     CHECK(wide.exit_code == 2);
