@@ -176,15 +176,15 @@ class SvgWriter {
   /// A swatch and what it means; begins a line where the last one is full.
   void add_entry(std::string& text, std::string_view swatch, Px swatch_width,
                  std::string_view label) {
-    const Px width = swatch_width + px(6) + text_width(label, kFont);
+    const Px indent = swatch.empty() ? Px{} : swatch_width + px(6);
+    const Px width = indent + text_width(label, kFont);
     if (legend_x_ > left_ && legend_x_ + width > total_width() - kMargin) {
       legend_x_ = left_;
       legend_y_ += kLegend;
     }
-    text +=
-        fmt::format("<g transform=\"translate({} {})\">{}<text x=\"{}\" y=\"11\">{}</text></g>\n",
-                    svg_number(legend_x_), svg_number(legend_y_), swatch,
-                    svg_number(swatch_width + px(6)), label);
+    text += fmt::format(
+        "<g transform=\"translate({} {})\">{}<text x=\"{}\" y=\"11\">{}</text></g>\n",
+        svg_number(legend_x_), svg_number(legend_y_), swatch, svg_number(indent), label);
     legend_x_ += width + px(18);
   }
 
