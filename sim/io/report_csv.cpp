@@ -65,7 +65,8 @@ std::string report_csv_row(const Report& report) { return joined(row_cells(repor
 
 std::string comparison_csv_header() {
   std::vector<std::string> cells = header_cells();
-  for (const char* const cell : {"status", "peak_memory", "memory_unit", "sent", "sent_unit", "pareto"}) {
+  for (const char* const cell :
+       {"status", "peak_memory", "memory_unit", "sent", "sent_unit", "pareto"}) {
     cells.emplace_back(cell);
   }
   return joined(cells);
