@@ -176,13 +176,13 @@ TEST_SUITE("unit") {
     CHECK(fault({}).empty());
     CHECK(fault({.from = Ticks{65 * kMs}, .to = Ticks{66 * kMs}, .devices = {Device{3}}}).empty());
     CHECK(fault({.from = Ticks{66 * kMs}, .to = {}, .devices = {}}) ==
-          "command line: --from: begins where the run has ended; 0 to less than T_total, 66 ms");
+          "command line: --from: at 66 ms the run has ended; 0 to less than T_total, 66 ms");
     CHECK(fault({.from = {}, .to = Ticks{67 * kMs}, .devices = {}}) ==
-          "command line: --to: lies behind the end of the run; at most T_total, 66 ms");
+          "command line: --to: 67 ms lies behind the end of the run; at most T_total, 66 ms");
     CHECK(fault({.from = Ticks{5 * kMs}, .to = Ticks{5 * kMs}, .devices = {}}) ==
-          "command line: --to: does not lie behind --from; more than 5 ms");
+          "command line: --to: 5 ms does not lie behind --from; more than 5 ms");
     CHECK(fault({.from = {}, .to = {}, .devices = {Device{0}, Device{4}}}) ==
-          "command line: --devices: no such device; 0 to 3");
+          "command line: --devices: there is no device 4; 0 to 3");
   }
 
   TEST_CASE("picture: labels") {

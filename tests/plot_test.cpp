@@ -225,6 +225,20 @@ TEST_SUITE("unit") {
                               limit);
     CHECK(title(plot.x) == "memory limit of a device (bytes)");
     CHECK(plot.series[0].points[0].x.text() == "2048");
+    const auto limited = [](const std::string& size) {
+      return R"({"m": 1, "p": )" + std::to_string(size.size()) +
+             R"(, "memory": {"unit": "bytes"}, "config": {"memory": {"limit": ")" + size +
+             "\"}}}\n";
+    };
+    const std::string limits = limited("80GiB") + limited("85899345921B");
+    const Plot by_limit = plotted(limits, {.x = "p", .y = "m", .series = "memory.limit"});
+    REQUIRE(by_limit.series.size() == 2);
+    CHECK(by_limit.series[0].name == "memory.limit=80GiB");
+    CHECK(by_limit.series[1].name == "memory.limit=85899345921B");
+    const Plot cells =
+        plotted(limits, {.kind = PlotKind::heatmap, .x = "memory.limit", .y = "p", .z = "m"});
+    CHECK(gnuplot_script(cells).find("set xtics ('80GiB' 0, '85899345921B' 1)") !=
+          std::string::npos);
   }
 
   TEST_CASE("lines are sorted by x and by the value of their series") {
@@ -346,7 +360,9 @@ TEST_SUITE("unit") {
     }
     // More tokens are better: from m=1 on 10 are reached, from m=3 on 30.
     CHECK(corners == "(1, 10)(3, 10)(3, 30)");
-    CHECK(plot.front_label == "Pareto front: lower m, higher tokens_per_second");
+    CHECK(plot.front_label == "Pareto front: lower microbatches m, higher tokens/s");
+    // Times of seconds in ms are no powers of ten.
+    CHECK(gnuplot_script(plot).find("set format y '%.6g'") != std::string::npos);
     CHECK(plot.series[1].points[0].is_on_front);
     CHECK_FALSE(plot.series[2].points[0].is_on_front);
   }

@@ -119,25 +119,29 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("svg: a block has its number, or is too narrow for it") {
-    test::for_random_runs(20262, 100, [](const Drawn& drawn, std::mt19937_64&) {
+    test::for_random_runs(20262, 100, [](const Drawn& drawn, std::mt19937_64& random) {
       const Picture picture = drawn.picture();
-      const std::vector<Row> rows = rows_of(test::XmlReader(svg({&picture}, {})).read());
+      const SvgOptions options = {.critical = test::flip(random)};
+      const std::vector<Row> rows = rows_of(test::XmlReader(svg({&picture}, options)).read());
       REQUIRE(rows.size() == picture.rows.size());
       for (std::size_t i = 0; i < rows.size(); ++i) {
         std::vector<std::string> expected;
         std::size_t at = 0;
-        const auto expect = [&](const Op& op, Px font) {
+        const auto expect = [&](const Block& of, const Op& op, Px font) {
           const std::string label = block_label(op, picture.slices);
           REQUIRE(at < rows[i].lane.size());
           const Element& block = rows[i].lane[at++];
           CHECK(block.attribute("class").substr(0, 1) ==
                 block_class(look(op.kind), 0).substr(0, 1));
-          if (text_width(label, font) <= width_of(block)) expected.push_back(label);
+          const Px outline = options.critical && of.is_critical ? px(4) : Px{};
+          if (text_width(label, font) + outline <= width_of(block)) expected.push_back(label);
+          const bool is_narrow = block.attribute("class").ends_with(" n");
+          CHECK(is_narrow == (width_of(block) < px(3)));
         };
         for (const Block& block : picture.rows[i].blocks) {
           const Px font = block.step.overlapped ? px(9) : kBlockFont;
-          expect(block.step.op, font);
-          if (block.step.overlapped) expect(*block.step.overlapped, font);
+          expect(block, block.step.op, font);
+          if (block.step.overlapped) expect(block, *block.step.overlapped, font);
         }
         CHECK(at == rows[i].lane.size());
         std::vector<std::string> labels;
@@ -146,6 +150,19 @@ TEST_SUITE("unit") {
         CHECK(rows[i].beside.size() == picture.rows[i].beside.size());
       }
     });
+  }
+
+  TEST_CASE("svg: as wide as the numbers that can have room need it") {
+    const auto width = [](std::int32_t microbatches, std::int64_t backward) {
+      Problem problem = test::equal_stages(3, microbatches, 1'000, backward);
+      const Picture picture = test::picture_of("1f1b", problem);
+      return axis_width(test::XmlReader(svg({&picture}, {})).read());
+    };
+    CHECK(width(4, 2'000) == px(800));
+    CHECK(width(4, 1) == px(800));  // no picture would do for the backwards
+    CHECK(width(60, 2'000) > px(800));
+    CHECK(width(60, 2'000) < px(2250));
+    CHECK(width(1'000, 2'000) == px(2250));
   }
 
   TEST_CASE("svg: the critical path's blocks are outlined, and no others") {

@@ -38,9 +38,12 @@ bool is_trace_name(const std::string& path) {
   return path.ends_with(".json") || path.ends_with(".gz");
 }
 
-/// Whether both paths lead to one ordinary file, existing or not.
+constexpr std::string_view kStandardOutput = "/dev/stdout";
+
+/// Whether both paths lead to one ordinary file, existing or not, or to standard output.
 bool same_file(const std::string& left, const std::string& right) {
   std::error_code error;
+  if (left == kStandardOutput && right == left) return true;
   if (fs::exists(left, error) && !fs::is_regular_file(left, error)) return false;
   if (fs::equivalent(left, right, error)) return true;
   const fs::path resolved_left = fs::weakly_canonical(fs::absolute(left, error), error);
@@ -83,7 +86,7 @@ ConfigText read_file(const std::string& path) {
 }
 
 OutputFile result_file(const OutputConfig& output) {
-  if (output.file.empty()) return {"/dev/stdout", ""};
+  if (output.file.empty()) return {std::string(kStandardOutput), ""};
   return {output.file, "/output/file"};
 }
 
@@ -201,6 +204,13 @@ void require_different_files(const Request& request, const RunConfig& run) {
       {"--svg", "", request.plot.svg, "command line: --svg"},
       {"--html", "", request.plot.html, "command line: --html"}};
   files.insert(files.end(), others.begin(), others.end());
+  for (const NamedFile& file : files) {
+    if (file.pointer.empty() || file.path != kStandardOutput || !output.file.empty()) continue;
+    throw Error(Fault{.pointer = file.pointer,
+                      .value = file.path,
+                      .what = "the result goes to standard output too",
+                      .allowed = "a file of its own, or --output FILE for the result"});
+  }
   for (std::size_t i = 0; i < files.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
       const bool is_output = !files[i].pointer.empty() || !files[i].option.empty();

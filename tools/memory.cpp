@@ -48,8 +48,11 @@ void require_memory(std::int64_t tasks, std::int64_t available) {
   throw Error(Fault{.pointer = "/m",
                     .what = fmt::format("{} tasks need some {:.1f} GiB of memory", tasks,
                                         static_cast<double>(tasks) * kBytesPerTask / kGibibyte),
-                    .allowed = fmt::format("at most {} tasks fit in the {:.1f} GiB that are free",
-                                           most, static_cast<double>(available) / kGibibyte)});
+                    .allowed = fmt::format(
+                        "at most {} tasks, which fit in the {:.1f} GiB that are free: fewer "
+                        "microbatches, devices or steps, for a run is simulated whole, whatever "
+                        "part of it is drawn",
+                        most, static_cast<double>(available) / kGibibyte)});
 }
 
 }  // namespace pipesim

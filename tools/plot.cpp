@@ -5,6 +5,8 @@
 
 #include <optional>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "sim/error.hpp"
 #include "sim/io/results_file.hpp"
@@ -65,10 +67,48 @@ PlotOptions options_of(const PlotRequest& request) {
   return options;
 }
 
+/// Throws unless both are names of files.
+void require_names(const PlotRequest& request) {
+  for (const auto& [option, path] : {std::pair("--svg", request.svg), {"--html", request.html}}) {
+    if (path != "-") continue;
+    fail(option, "\"-\" is no name of a file", "/dev/stdout for standard output", path);
+  }
+}
+
+/// A fault of writing names the option that its file came from.
+Error with_option(const Error& error, const PlotRequest& request) {
+  std::vector<Fault> faults = error.faults();
+  for (Fault& fault : faults) {
+    if (!fault.place.empty()) continue;
+    fault.place = fmt::format("command line: {}", fault.value == request.svg ? "--svg" : "--html");
+  }
+  return Error(std::move(faults), error.kind());
+}
+
+void write_pictures(const Plot& drawn, const PlotRequest& request, Progress* progress) {
+  std::optional<OutputFile> svg;
+  std::optional<OutputFile> html;
+  if (!request.svg.empty()) {
+    const Phase phase = writing(progress, request.svg);
+    svg.emplace(request.svg, "");
+    svg->write(finished_svg(run_gnuplot(gnuplot_script(drawn), "--svg"), drawn));
+    svg->flush();
+  }
+  if (!request.html.empty()) {
+    const Phase phase = writing(progress, request.html);
+    html.emplace(request.html, "");
+    html->write(plot_html(drawn));
+    html->flush();
+  }
+  if (svg) svg->commit();
+  if (html) html->commit();
+}
+
 }  // namespace
 
 int plot(const Request& request) {
   require_plot_options(request);
+  require_names(request.plot);
   const PlotOptions options = options_of(request.plot);
   require_different_files(request, RunConfig{});
   Phase phase(request.progress, "reading the results");
@@ -79,22 +119,11 @@ int plot(const Request& request) {
   }
   const Plot drawn = make_plot(read_results(files), options);
   phase.finish();
-  std::optional<OutputFile> svg;
-  std::optional<OutputFile> html;
-  if (!request.plot.svg.empty()) {
-    const Phase part = writing(request.progress, request.plot.svg);
-    svg.emplace(request.plot.svg, "");
-    svg->write(finished_svg(run_gnuplot(gnuplot_script(drawn), "--svg"), drawn));
-    svg->flush();
+  try {
+    write_pictures(drawn, request.plot, request.progress);
+  } catch (const Error& error) {
+    throw with_option(error, request.plot);
   }
-  if (!request.plot.html.empty()) {
-    const Phase part = writing(request.progress, request.plot.html);
-    html.emplace(request.plot.html, "");
-    html->write(plot_html(drawn));
-    html->flush();
-  }
-  if (svg) svg->commit();
-  if (html) html->commit();
   print_notes(request, drawn.notes);
   return 0;
 }

@@ -17,6 +17,7 @@ namespace pipesim {
 namespace {
 
 constexpr std::int32_t kDefaultWidth = 100;
+constexpr std::int32_t kMostTerminalWidth = 65'535;  // of a winsize
 
 std::string_view environment(const char* name) {
   const char* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
@@ -33,12 +34,12 @@ std::int32_t width_of(bool is_terminal) {
   std::int32_t width = 0;
   const char* const end = columns.data() + columns.size();
   const auto [stopped, error] = std::from_chars(columns.data(), end, width);
-  if (error != std::errc{} || stopped != end || width <= 0) {
-    throw Error(
-        Fault{.place = "environment: COLUMNS",
-              .value = std::string(columns),
-              .what = fmt::format("\"{}\" is no width", columns),
-              .allowed = fmt::format("a number of columns, {} or more", kLeastTerminalWidth)});
+  if (error != std::errc{} || stopped != end || width <= 0 || width > kMostTerminalWidth) {
+    throw Error(Fault{.place = "environment: COLUMNS",
+                      .value = std::string(columns),
+                      .what = fmt::format("\"{}\" is no width", columns),
+                      .allowed = fmt::format("a number of columns, {} to {}", kLeastTerminalWidth,
+                                             kMostTerminalWidth)});
   }
   return width;
 }
@@ -67,7 +68,7 @@ TerminalStyle terminal_style(const PictureRequest& request, const OutputConfig& 
     throw Error(Fault{.place = is_terminal ? "the terminal" : "environment: COLUMNS",
                       .value = fmt::format("{}", style.width),
                       .what = fmt::format("{} columns leave no room for a picture", style.width),
-                      .allowed = fmt::format("{} or more", kLeastTerminalWidth)});
+                      .allowed = fmt::format("{} to {}", kLeastTerminalWidth, kMostTerminalWidth)});
   }
   if (wants_colour(request.color.value_or("auto"), is_terminal)) {
     const std::string_view depth = environment("COLORTERM");

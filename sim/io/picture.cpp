@@ -271,19 +271,20 @@ void require_view(const PictureView& view, const Problem& problem, Ticks t_total
     return fmt::format("{} {}", format_time(time, unit), name(unit));
   };
   if (view.from && *view.from >= t_total) {
-    fail("--from", shown(*view.from), "begins where the run has ended",
+    fail("--from", shown(*view.from), fmt::format("at {} the run has ended", shown(*view.from)),
          fmt::format("0 to less than T_total, {}", shown(t_total)));
   }
   if (view.to && *view.to > t_total) {
-    fail("--to", shown(*view.to), "lies behind the end of the run",
+    fail("--to", shown(*view.to), fmt::format("{} lies behind the end of the run", shown(*view.to)),
          fmt::format("at most T_total, {}", shown(t_total)));
   }
   if (view.to && *view.to <= view.from.value_or(Ticks{0})) {
-    fail("--to", shown(*view.to), "does not lie behind --from",
+    fail("--to", shown(*view.to), fmt::format("{} does not lie behind --from", shown(*view.to)),
          fmt::format("more than {}", shown(view.from.value_or(Ticks{0}))));
   }
   if (!view.devices.empty() && view.devices.back() >= Device{problem.devices}) {
-    fail("--devices", fmt::format("{}", view.devices.back().value), "no such device",
+    const std::string last = fmt::format("{}", view.devices.back().value);
+    fail("--devices", last, fmt::format("there is no device {}", last),
          fmt::format("0 to {}", problem.devices - 1));
   }
 }

@@ -279,9 +279,9 @@ class Builder {
     const PlotAxis& axis = column.axis();
     plot_.series_label = axis.unit.empty() ? axis.label : title(axis);
     for (const std::string& category : axis.categories) {
-      const std::string unit = axis.unit.empty() ? "" : " " + axis.unit;
       plot_.series.push_back(
-          {.name = is_numeric ? fmt::format("{}={}{}", axis.name, category, unit) : category,
+          {.name =
+               is_numeric ? fmt::format("{}={}", axis.name, with_unit(axis, category)) : category,
            .points = {}});
     }
     std::vector<std::size_t> indices;
@@ -346,7 +346,7 @@ class Builder {
     }
     const auto word = [](Better side) { return side == Better::lower ? "lower" : "higher"; };
     plot_.front_label =
-        fmt::format("Pareto front: {} {}, {} {}", word(x), options_.x, word(y), options_.y);
+        fmt::format("Pareto front: {} {}, {} {}", word(x), plot_.x.label, word(y), plot_.y.label);
   }
 
   const std::vector<ResultRow>& rows_;
@@ -361,6 +361,12 @@ class Builder {
 
 std::string title(const PlotAxis& axis) {
   return axis.unit.empty() ? axis.label : fmt::format("{} ({})", axis.label, axis.unit);
+}
+
+std::string with_unit(const PlotAxis& axis, const std::string& value) {
+  if (axis.unit.empty()) return value;
+  const auto bytes = axis.unit == "bytes" ? parse_bytes(value + "B").value : std::nullopt;
+  return bytes ? bytes_text(*bytes) : fmt::format("{} {}", value, axis.unit);
 }
 
 std::string heading(const Plot& plot) {

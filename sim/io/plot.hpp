@@ -38,6 +38,9 @@ struct PlotAxis {
 /// "T_total (ms)".
 std::string title(const PlotAxis& axis);
 
+/// A number of that axis: "4", "2.5 ms", and of bytes, in the shortest exact form, "80GiB".
+std::string with_unit(const PlotAxis& axis, const std::string& value);
+
 struct PlotPoint {
   ExactDecimal x;
   ExactDecimal y;
@@ -67,7 +70,7 @@ struct Plot {
   /// Of a Pareto scatter: the corners of the line that parts what some result reaches from what
   /// none does.
   std::vector<PlotPoint> front;
-  std::string front_label;         ///< "Pareto front: lower T_total, lower peak memory"
+  std::string front_label;         ///< "Pareto front: lower T_total, higher tokens/s"
   std::vector<std::string> notes;  ///< what is not in the picture, and why
 };
 

@@ -44,7 +44,7 @@ std::string style(std::size_t series) {
 
 /// The format of numbers on an axis, and of cells.
 std::string_view number_format(const PlotAxis& axis) {
-  return axis.unit == "bytes" ? "'%.1s %cB'" : "'%.4g'";
+  return axis.unit == "bytes" ? "'%.1s %cB'" : "'%.6g'";
 }
 
 std::string categories(std::string_view name, const PlotAxis& axis) {
@@ -52,12 +52,10 @@ std::string categories(std::string_view name, const PlotAxis& axis) {
   std::string tics;
   std::size_t longest = 0;
   for (std::size_t i = 0; i < axis.categories.size(); ++i) {
-    const std::string& category = axis.categories[i];
+    const std::string category =
+        axis.unit == "bytes" ? with_unit(axis, axis.categories[i]) : axis.categories[i];
     longest = std::max(longest, category.size());
-    tics += fmt::format("{}{} {}", i == 0 ? "" : ", ",
-                        axis.unit == "bytes" ? fmt::format("gprintf('%.1s %cB', {})", category)
-                                             : tic_label(category),
-                        i);
+    tics += fmt::format("{}{} {}", i == 0 ? "" : ", ", tic_label(category), i);
   }
   const bool is_crowded = name == "x" && longest * axis.categories.size() > kMostLetters;
   return fmt::format("set {0}tics {1}({2})\nset {0}range [-0.5:{3}.5]\n", name,

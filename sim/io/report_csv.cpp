@@ -65,7 +65,8 @@ std::string report_csv_row(const Report& report) { return joined(row_cells(repor
 
 std::string comparison_csv_header() {
   std::vector<std::string> cells = header_cells();
-  for (const char* const cell : {"status", "peak_memory", "sent", "pareto"}) {
+  for (const char* const cell :
+       {"status", "peak_memory", "memory_unit", "sent", "sent_unit", "pareto"}) {
     cells.emplace_back(cell);
   }
   return joined(cells);
@@ -81,12 +82,14 @@ std::string comparison_csv_rows(const std::vector<ComparedSchedule>& compared) {
       cells = row_cells(*row.report);
       cells.emplace_back(row.report->over_limit ? "over_limit" : "ok");
       cells.push_back(format_ratio(highest_peak(*row.report)));
+      cells.emplace_back(row.report->memory.in_bytes ? "bytes" : "microbatches");
       cells.push_back(format_ratio(sent(*row.report)));
+      cells.emplace_back(sends_bytes(*row.report) ? "bytes" : "messages");
       cells.emplace_back(front[i] ? "true" : "false");
     } else {
       cells[1] = row.schedule;
       cells.emplace_back("invalid");
-      cells.resize(cells.size() + 3);
+      cells.resize(cells.size() + 5);
     }
     rows += joined(cells);
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <set>
 
 #include "sim/error.hpp"
@@ -40,9 +41,10 @@ constexpr std::array kFields = {
     Field{"iteration_time", "iteration time", Unit::time},
     Field{"copies", "copies of the parameters"},
     Field{"sent.amount", "sent between devices", Unit::sent},
+    Field{"sent", "sent between devices", Unit::sent},
     Field{"idle_causes.", "", Unit::time},
     Field{"memory.peak", "peak memory of a device", Unit::memory},
-    Field{"peak_memory", "peak memory of a device"},
+    Field{"peak_memory", "peak memory of a device", Unit::memory},
     Field{"steady_state.time_per_microbatch", "time of one microbatch more", Unit::time},
     Field{"steady_state.measured_slope", "time of one microbatch more, measured", Unit::time},
     Field{"model.parameters", "parameters of the model"},
@@ -87,9 +89,12 @@ std::string_view without_config(std::string_view path) {
   return path.starts_with(kConfig) ? path.substr(kConfig.size()) : path;
 }
 
-std::string text_of(const ResultRow& row, std::string_view path) {
-  const ResultValue* const value = row.find(path);
-  return value ? value->text : "";
+/// Of the first of the paths that the row has.
+std::string text_of(const ResultRow& row, std::initializer_list<std::string_view> paths) {
+  for (const std::string_view path : paths) {
+    if (const ResultValue* const value = row.find(path)) return value->text;
+  }
+  return "";
 }
 
 std::vector<std::string> paths_of(const std::vector<ResultRow>& rows) {
@@ -116,11 +121,11 @@ std::string field_unit(const ResultRow& row, const ResultValue& value) {
     case Unit::none:
       break;
     case Unit::time:
-      return text_of(row, "time_unit");
+      return text_of(row, {"time_unit"});
     case Unit::memory:
-      return text_of(row, "memory.unit");
+      return text_of(row, {"memory.unit", "memory_unit"});
     case Unit::sent:
-      return text_of(row, "sent.unit");
+      return text_of(row, {"sent.unit", "sent_unit"});
     case Unit::microbatches:
       return "microbatches";
     case Unit::bytes:

@@ -50,20 +50,25 @@ std::string device_label(const PictureRow& row) {
   return fmt::format("device {}", row.device.value);
 }
 
-/// The least width at which nine of ten of the picture's ops have room for their numbers.
-Px legible_width(const Picture& picture, Ticks length) {
+/// The least width at which nine of ten of those ops have room for their numbers that can have it.
+Px legible_width(const Picture& picture, Ticks length, const SvgOptions& options) {
   std::vector<std::int64_t> widths;
+  bool any_too_short = false;
   for (const PictureRow& row : picture.rows) {
     for (const Block& block : row.blocks) {
       if (!is_compute(block.step.op.kind)) continue;
-      const Px label = text_width(block_label(block.step.op, picture.slices), kBlockFont) + px(1);
+      const Px label = label_width(block, block.step.op, picture, options, kBlockFont) + px(1);
       const Int128 width =
           (Int128{label.hundredths} * length.count + (block.end - block.start).count - 1) /
           (block.end - block.start).count;
-      widths.push_back(static_cast<std::int64_t>(std::min<Int128>(width, kMostPlot.hundredths)));
+      if (width <= kMostPlot.hundredths) {
+        widths.push_back(static_cast<std::int64_t>(width));
+      } else {
+        any_too_short = true;
+      }
     }
   }
-  if (widths.empty()) return kLeastPlot;
+  if (widths.empty()) return any_too_short ? kMostPlot : kLeastPlot;
   const auto chosen = widths.begin() + static_cast<std::ptrdiff_t>((widths.size() - 1) * 9 / 10);
   std::nth_element(widths.begin(), chosen, widths.end());
   return Px{(*chosen + 99) / 100 * 100};
@@ -79,7 +84,8 @@ class SvgWriter {
     for (const Picture* picture : pictures) scale_.to = std::max(scale_.to, picture->to);
     scale_.width = kLeastPlot;
     for (const Picture* picture : pictures) {
-      scale_.width = std::max(scale_.width, legible_width(*picture, scale_.to - scale_.from));
+      scale_.width =
+          std::max(scale_.width, legible_width(*picture, scale_.to - scale_.from, options));
       shades_ = std::max(shades_, picture->shades);
       for (const PictureRow& row : picture->rows) measure(*picture, row);
     }
@@ -170,15 +176,15 @@ class SvgWriter {
   /// A swatch and what it means; begins a line where the last one is full.
   void add_entry(std::string& text, std::string_view swatch, Px swatch_width,
                  std::string_view label) {
-    const Px width = swatch_width + px(6) + text_width(label, kFont);
+    const Px indent = swatch.empty() ? Px{} : swatch_width + px(6);
+    const Px width = indent + text_width(label, kFont);
     if (legend_x_ > left_ && legend_x_ + width > total_width() - kMargin) {
       legend_x_ = left_;
       legend_y_ += kLegend;
     }
-    text +=
-        fmt::format("<g transform=\"translate({} {})\">{}<text x=\"{}\" y=\"11\">{}</text></g>\n",
-                    svg_number(legend_x_), svg_number(legend_y_), swatch,
-                    svg_number(swatch_width + px(6)), label);
+    text += fmt::format(
+        "<g transform=\"translate({} {})\">{}<text x=\"{}\" y=\"11\">{}</text></g>\n",
+        svg_number(legend_x_), svg_number(legend_y_), swatch, svg_number(indent), label);
     legend_x_ += width + px(18);
   }
 

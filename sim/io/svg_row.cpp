@@ -16,6 +16,7 @@ namespace {
 constexpr Px kBlockHeight = px(24);
 constexpr Px kBesideHeight = px(8);
 constexpr Px kMemoryHeight = px(26);
+constexpr Px kOutline = px(2);  // the stroke-width of .critical
 
 /// The part of the row's memory that is shown: what it holds from each time on, one point a time.
 std::vector<MemoryPoint> shown_memory(const Picture& picture, const PictureRow& row) {
@@ -119,11 +120,13 @@ class RowWriter {
 
   void add_rectangle(const Block& block, const Op& op, std::int32_t of_shade, Px y, Px height) {
     const auto [x, width] = across(block.start, block.end);
+    // The line between blocks would be all that is seen of them.
+    const std::string_view narrow = width < px(3) ? " n" : "";
     text_ += fmt::format(
-        "<rect class=\"{}\" x=\"{}\"{} width=\"{}\" height=\"{}\"><title>{}"
+        "<rect class=\"{}{}\" x=\"{}\"{} width=\"{}\" height=\"{}\"><title>{}"
         "</title></rect>",
-        block_class(look(op.kind), of_shade), svg_number(x), y_attribute(y), svg_number(width),
-        svg_number(height), title(block));
+        block_class(look(op.kind), of_shade), narrow, svg_number(x), y_attribute(y),
+        svg_number(width), svg_number(height), title(block));
   }
 
   static std::string y_attribute(Px y) {
@@ -133,12 +136,11 @@ class RowWriter {
   /// `middle` of the line, which is the baseline less a third of the font.
   void add_label(const Block& block, const Op& op, Px middle, Px font) {
     const auto [x, width] = across(block.start, block.end);
-    const std::string label = block_label(op, picture_.slices);
-    if (text_width(label, font) > width) return;
+    if (label_width(block, op, picture_, options_, font) > width) return;
     text_ += fmt::format("<text class=\"{}\" x=\"{}\" y=\"{}\"", text_class(look(op.kind)),
                          svg_number(x + width / 2), svg_number(middle + font * 35 / 100));
     if (font != kBlockFont) text_ += fmt::format(" font-size=\"{}\"", svg_number(font));
-    text_ += fmt::format(">{}</text>", label);
+    text_ += fmt::format(">{}</text>", block_label(op, picture_.slices));
   }
 
   void add_block(const Block& block) {
@@ -157,8 +159,8 @@ class RowWriter {
   }
 
   void add_outline(const Block& block, Px y, Px height) {
-    // The stroke of 2 px lies within the block.
-    const Px inset = px(1);
+    // The stroke lies within the block.
+    const Px inset = kOutline / 2;
     const auto [x, width] = across(block.start, block.end);
     outlines_ += fmt::format(
         "<rect class=\"critical\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>\n",
@@ -231,6 +233,12 @@ RowLayout row_layout(const Picture& picture, const SvgOptions& options) {
 std::string svg_row(const Picture& picture, const PictureRow& row, const TimeScale& scale,
                     const SvgOptions& options) {
   return RowWriter(picture, row, scale, options).write();
+}
+
+Px label_width(const Block& block, const Op& op, const Picture& picture, const SvgOptions& options,
+               Px font) {
+  const bool is_outlined = options.critical && block.is_critical;
+  return text_width(block_label(op, picture.slices), font) + (is_outlined ? kOutline * 2 : Px{});
 }
 
 std::string block_label(const Op& op, std::int32_t slices) {

@@ -31,6 +31,10 @@ std::string svg_row(const Picture& picture, const PictureRow& row, const TimeSca
 /// The text on a block of that op: its microbatch, "opt" or "sync".
 std::string block_label(const Op& op, std::int32_t slices);
 
+/// The room that it takes on its block, within the outline of what is on the critical path.
+Px label_width(const Block& block, const Op& op, const Picture& picture, const SvgOptions& options,
+               Px font);
+
 /// "peak 4 microbatches": the most that the device holds in [from, to).
 std::string peak_label(const Picture& picture, const PictureRow& row);
 

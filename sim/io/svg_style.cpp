@@ -55,6 +55,7 @@ std::string style_sheet(Theme theme, std::int32_t shades) {
       ".device{text-anchor:end}\n"
       ".rule,.hatch,.critical,.memory,.limit{fill:none}\n"
       ".block rect{stroke-width:.6}\n"
+      ".block .n{stroke:none}\n"
       ".critical{stroke-width:2;pointer-events:none}\n"
       ".limit{stroke-width:1.5;stroke-dasharray:5 3}\n";
   text += colours(theme == Theme::dark ? Ground::dark : Ground::light, shades);

@@ -25,12 +25,15 @@ struct TerminalStyle {
 inline constexpr std::int32_t kLeastTerminalWidth = 40;
 
 /// The pictures below each other on one time axis, with one legend, each line at most as wide as
-/// the terminal. A cell shows what is under way at its middle. Where the times allow it a cell is a
+/// the terminal. A cell shows what fills most of its time: ops of one kind and one chunk together,
+/// idle time, or idle time in which a transfer was waited for (`~`); of what fills it equally, ops
+/// before idle time and these in the order of Look and chunk. Where the times allow it a cell is a
 /// whole part of all durations, so that equal ops are equally wide; else the run is scaled to the
-/// width. A block begins with its letter and microbatch, as far as they fit ("F3."); in colour it
-/// has the number only, and odd microbatches are a little stronger. `~` is idle time in which a
-/// transfer was waited for. At the end of a row stands the idle share of the time shown. Requires
-/// at least one picture, all in one time unit and from one time on, and the least width.
+/// width. A block begins with its letter and microbatch, as far as they fit ("F3."), and with its
+/// chunk where there are more than two ("F3:2"); letters of odd chunks are small. In colour it has
+/// the number only, and odd microbatches are a little stronger. At the end of a row stands the idle
+/// share of the time shown. Requires at least one picture, all in one time unit and from one time
+/// on, and the least width.
 std::string terminal_picture(std::span<const Picture* const> pictures, const TerminalStyle& style);
 
 }  // namespace pipesim

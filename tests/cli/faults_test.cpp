@@ -178,7 +178,9 @@ TEST_SUITE("cli") {
         text.rfind(
             "command line: -m: /m: 2048000000000 tasks need some 427246.1 GiB of memory; at most ",
             0) == 0);
-    CHECK(text.find(" GiB that are free\n") != std::string::npos);
+    CHECK(text.find(
+              " GiB that are free: fewer microbatches, devices or steps, for a run is simulated "
+              "whole, whatever part of it is drawn\n") != std::string::npos);
   }
 
   TEST_CASE("over the memory limit: exit code 1, and who, when and with what") {

@@ -33,10 +33,10 @@ TEST_SUITE("cli") {
     }
     CHECK(faults("--from=-1").find("\"-1\" is no time of a run") != std::string::npos);
     CHECK(faults("--from 66") ==
-          "command line: --from: begins where the run has ended; 0 to less than T_total, 66 ms\n");
+          "command line: --from: at 66 ms the run has ended; 0 to less than T_total, 66 ms\n");
     CHECK(faults("--from 0.01s --to 10ms") ==
-          "command line: --to: does not lie behind --from; more than 10 ms\n");
-    CHECK(faults("--devices 4") == "command line: --devices: no such device; 0 to 3\n");
+          "command line: --to: 10 ms does not lie behind --from; more than 10 ms\n");
+    CHECK(faults("--devices 4") == "command line: --devices: there is no device 4; 0 to 3\n");
   }
 
   TEST_CASE("picture options: nothing takes them that draws no picture") {

@@ -188,11 +188,11 @@ TEST_SUITE("cli") {
     CHECK(limited.out ==
           "schema_version,schedule,p,m,time_unit,t_total,t_ideal,t_ideal_mean,bubble_ratio,bubble_"
           "overhead,bubble_fraction,span_bubble_rate,lower_bound,gap,peak_activations,time_per_"
-          "microbatch,status,peak_memory,sent,pareto\n"
+          "microbatch,status,peak_memory,memory_unit,sent,sent_unit,pareto\n"
           "1,gpipe,4,8,ms,84,48,48,1.75,0.75,0.428571428571,0.428571428571,66,0.272727272727,4,10."
-          "5,ok,4,48,false\n"
-          "1,1f1b,4,8,ms,66,48,48,1.375,0.375,0.272727272727,0.272727272727,66,0,4,8.25,ok,4,48,"
-          "true\n");
+          "5,ok,4,microbatches,48,messages,false\n"
+          "1,1f1b,4,8,ms,66,48,48,1.375,0.375,0.272727272727,0.272727272727,66,0,4,8.25,ok,4,"
+          "microbatches,48,messages,true\n");
     const Outcome tight =
         run_pipesim("compare --config configs/hw5_2.json --set memory.limit=2 gpipe 1f1b");
     CHECK(
@@ -236,7 +236,7 @@ TEST_SUITE("cli") {
     CHECK(shell("$PIPESIM compare --config configs/hw5_2.json --set t_w=2 --format csv --no-header "
                 "| cut -d, -f6 | sort -gc")
               .exit_code == 0);
-    CHECK(column(20).find("true\n") == 0);
+    CHECK(column(22).find("true\n") == 0);
     // Without t_w, what splits the backward is left out, and said.
     const Outcome full = run_pipesim("compare --config configs/hw5_2.json --format csv");
     CHECK(full.out.find("zb_h1") == std::string::npos);

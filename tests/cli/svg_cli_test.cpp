@@ -36,6 +36,20 @@ TEST_SUITE("cli") {
     CHECK(drawn(run + " --from 6 --to 30").find("device 3") != std::string::npos);
   }
 
+  TEST_CASE("svg: standard output has the picture or the result") {
+    const std::string run = "--config configs/hw5_2.json --svg /dev/stdout";
+    const Outcome both = run_pipesim(run);
+    CHECK(both.exit_code == 2);
+    CHECK(both.out.empty());
+    CHECK(both.err ==
+          "command line: --svg: /output/svg: the result goes to standard output too; a file of its "
+          "own, or --output FILE for the result\n");
+    CHECK(run_pipesim(run + " --timeline /dev/stdout --output /dev/null").exit_code == 2);
+    const Outcome picture = run_pipesim(run + " --output /dev/null");
+    CHECK(picture.exit_code == 0);
+    CHECK(picture.out.ends_with("</svg>\n"));
+  }
+
   TEST_CASE("svg: an unknown theme is a fault") {
     CHECK(refusal("--config configs/hw5_2.json --theme drk", "--svg") ==
           "command line: --theme: unknown theme \"drk\"; auto, light or dark (did you mean "
