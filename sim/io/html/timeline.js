@@ -19,6 +19,15 @@ function axisTicks(view, width, least) {
   return ticks;
 }
 
+/** The indices of the bars at a time. */
+function barsAt(lane, time) {
+  const found = [];
+  for (let i = firstAbove(lane.reach, time); i < lane.count && lane.starts[i] <= time; ++i) {
+    if (lane.ends[i] > time) found.push(i);
+  }
+  return found;
+}
+
 class Timeline {
   constructor(section, runs) {
     this.section = section;
@@ -34,6 +43,9 @@ class Timeline {
     this.#controls(runs);
     this.#stack();
     for (const scene of this.scenes) this.#listen(scene);
+    document.addEventListener("pointerdown", ({ target }) => {
+      if (!this.body.contains(target)) this.#point(null);
+    });
     new ResizeObserver(() => this.requestDraw()).observe(this.body);
     this.draw();
   }
@@ -59,7 +71,7 @@ class Timeline {
       return made;
     };
     const toggles = [toggle("critical path", "critical"), toggle("idle by cause", "causes")];
-    if (runs.some((run) => run.hasBeside)) toggles.push(toggle("transfers", "transfers"));
+    if (runs.some((run) => run.strips > 0)) toggles.push(toggle("transfers", "transfers"));
     toggles.push(toggle("memory", "memory"));
     this.search = make("input", { type: "text", inputMode: "numeric", size: 5, id: "microbatch" });
     this.search.addEventListener("change", () => this.#find(this.search.value.trim()));
@@ -227,21 +239,21 @@ class Timeline {
     const row = scene.run.devices[rowIndex];
     const time = this.timeAt(clientX);
     if (!row || time < this.view.from) return null;
-    const inRow = y - rowIndex * size.row;
-    if (inRow >= size.bar + size.strip) return null;
-    const names = inRow >= size.bar ? ["beside"] : ["blocks", "idle"];
-    for (const name of names) {
+    const below = y - rowIndex * size.row - size.bar;
+    if (below >= size.strips * size.strip) return null;
+    for (const name of below >= 0 ? ["beside"] : ["blocks", "idle"]) {
       const lane = row[name];
-      const index = firstAbove(lane.reach, time);
-      if (index < lane.count && lane.starts[index] <= time) {
-        return { scene, rowIndex, row, lane, name, index };
-      }
+      const all = barsAt(lane, time);
+      if (all.length === 0) continue;
+      const level = Math.floor(below / size.strip);
+      const index = all.find((i) => name === "beside" && lane.levels[i] === level) ?? all[0];
+      return { scene, rowIndex, row, lane, name, index, others: all.filter((i) => i !== index) };
     }
     return null;
   }
 
   /** Sentences about it. */
-  describe({ scene: { run }, row, lane, name, index }) {
+  describe({ scene: { run }, row, lane, name, index, others = [] }) {
     const times = `${exact(lane.exactStart[index])} to ${withUnit(lane.exactEnd[index])}, ` +
       `lasts ${withUnit(lane.exactEnd[index] - lane.exactStart[index])}`;
     if (name === "idle") {
@@ -263,6 +275,11 @@ class Timeline {
     const by = named(run, lane.by[index]);
     lines.push(by ? `released by ${by}` : "began at once");
     if (lane.isCritical.has(index)) lines.push("on the critical path");
+    if (others.length > 0) {
+      const first = others.slice(0, 4).map((i) => token(run, lane, i)).join(", ");
+      const more = others.length > 4 ? ` and ${others.length - 4} more` : "";
+      lines.push(`at the same time: ${first}${more}`);
+    }
     return lines;
   }
 
@@ -343,8 +360,9 @@ class Timeline {
       for (const end of ["pointerup", "pointercancel"]) {
         target.addEventListener(end, (event) => this.#up(event, scene, end === "pointerup"));
       }
-      target.addEventListener("pointerleave", () => {
-        if (this.pointers.size === 0) this.#point(null);
+      target.addEventListener("pointerleave", (event) => {
+        // A finger that is lifted leaves, too; what it tapped stays named.
+        if (this.pointers.size === 0 && event.pointerType !== "touch") this.#point(null);
       });
     }
     canvas.addEventListener("keydown", (event) => this.#key(event, scene));
@@ -388,8 +406,9 @@ class Timeline {
     this.#point(null);
     if (this.pointers.size === 2) {
       const other = [...this.pointers].find(([id]) => id !== event.pointerId)[1];
+      // Both fingers keep the times that they are on.
       const factor = Math.abs(before - other) / Math.max(1, Math.abs(event.clientX - other));
-      this.zoom(Math.max(0.5, Math.min(2, factor)), this.timeAt((event.clientX + other) / 2));
+      this.zoom(Math.max(0.5, Math.min(2, factor)), this.timeAt(other));
     } else {
       this.pan((before - event.clientX) / (this.body.clientWidth - kGutter));
     }
@@ -398,6 +417,7 @@ class Timeline {
 
   #up(event, scene, isClick) {
     if (!this.pointers.delete(event.pointerId)) return;
+    if (!isClick) this.#point(null);
     if (!isClick || this.pressed.hasMoved || event.currentTarget !== scene.canvas) return;
     const item = this.itemAt(scene, event.clientX, event.clientY);
     this.#point(item, event.clientX, event.clientY);
@@ -462,6 +482,7 @@ class Timeline {
     this.show({ from: begin, to: begin + length });
   }
 
+  /** Also where the width has changed. */
   changeTheme() {
     this.#legend();
     this.draw();
