@@ -97,7 +97,7 @@ std::string page(const std::string& title, const std::string& begin, const std::
   text += fmt::format("<script id=\"data\" type=\"application/json\">{}</script>\n", data);
   text += fmt::format("<script>\n\"use strict\";\n{}\n{}\n{}\n{}\n{}</script>\n</body>\n</html>\n",
                       kHtmlData, kHtmlScene, kHtmlTimeline, kHtmlCharts, kHtmlPage);
-  require_page_size(static_cast<std::int64_t>(text.size()));
+  require_page_size(static_cast<std::int64_t>(text.size()), PageSize::exact);
   return text;
 }
 
@@ -145,22 +145,25 @@ std::string comparison(const std::vector<ComparedSchedule>& compared,
 
 }  // namespace
 
-std::int64_t expected_page_bytes(std::int64_t blocks) {
+std::int64_t least_page_bytes(std::int64_t blocks) {
   constexpr std::int64_t kBytesWithoutBlocks = 60'000;
-  constexpr std::int64_t kBytesPerBlock = 32;
+  // A pair holds two ops in six columns, of a digit and a comma each.
+  constexpr std::int64_t kBytesPerOp = 6;
   constexpr std::int64_t kMostBlocks = std::int64_t{1} << 56;
-  return kBytesWithoutBlocks + std::min(blocks, kMostBlocks) * kBytesPerBlock;
+  return kBytesWithoutBlocks + std::min(blocks, kMostBlocks) * kBytesPerOp;
 }
 
-void require_page_size(std::int64_t bytes) {
+void require_page_size(std::int64_t bytes, PageSize size) {
   if (bytes <= kMostPageBytes) return;
   constexpr std::int64_t kMegabyte = 1'000'000;
-  throw Error(
-      Fault{.pointer = "/output/html",
-            .value = fmt::format("{}", bytes),
-            .what = fmt::format("a page of about {} MB is too large", bytes / kMegabyte),
-            .allowed = fmt::format("at most {} MB: --from and --to, or --devices, show a part",
-                                   kMostPageBytes / kMegabyte)});
+  const std::int64_t tenths = (bytes - 1) / (kMegabyte / 10) + 1;
+  throw Error(Fault{
+      .pointer = "/output/html",
+      .value = fmt::format("{}", bytes),
+      .what = fmt::format("a page of {}{}.{} MB is too large",
+                          size == PageSize::least ? "at least " : "", tenths / 10, tenths % 10),
+      .allowed = fmt::format("at most {} MB: --from and --to, or --devices, show a part",
+                             kMostPageBytes / kMegabyte)});
 }
 
 std::string run_page(const Report& report, const Picture& picture, const PageState& state) {
