@@ -137,7 +137,11 @@ std::string comparison(const std::vector<ComparedSchedule>& compared,
       "aria-label=\"Comparison\"><table>\n<thead><tr>{}<th scope=\"col\">Pareto</th>"
       "<th scope=\"col\">status</th></tr></thead>\n<tbody>\n{}</tbody></table></div>\n"
       "<p class=\"faint\">Bold: best of its column. Pareto: none is both as fast and as small; "
-      "{}.</p>\n<div class=\"notes\">{}</div>\n</section>\n"
+      "{}. Bubble ratio: T_total / T_ideal. Bubble fraction: idle device time / (p * T_total). "
+      "Span "
+      "bubble rate: (longest span of a device - T_ideal) / longest span. Gap: what T_total has "
+      "above "
+      "the lower bound, as a part of it.</p>\n<div class=\"notes\">{}</div>\n</section>\n"
       "<section id=\"scatter\" aria-labelledby=\"scatter-title\">\n"
       "<h2 id=\"scatter-title\">Time and memory</h2>\n</section>\n",
       header, rows, xml_text(cells.units), paragraphs(said));

@@ -48,3 +48,23 @@ export const pixels = (page, selector = 'canvas.lanes') => page.evaluate((of) =>
 /// Whether the page is wider than the window.
 export const scrollsSideways = (page) => page.evaluate(() =>
   document.documentElement.scrollWidth > document.documentElement.clientWidth);
+
+/// Where a time stands, as the labels of a timeline's axis say it; and the places of the lanes.
+export async function axisOf(page) {
+  const { ticks, lanes } = await page.evaluate(() => ({
+    ticks: [...document.querySelectorAll('.axis .tick')].map((tick) => {
+      const box = tick.getBoundingClientRect();
+      return { time: Number(tick.textContent), x: (box.left + box.right) / 2 };
+    }),
+    lanes: [...document.querySelectorAll('canvas.lanes')].map((canvas) => canvas.getBoundingClientRect().toJSON()),
+  }));
+  assert.ok(ticks.length >= 2, 'the axis has fewer than two labels');
+  const [first, last] = [ticks[0], ticks.at(-1)];
+  const x = (time) => first.x + ((time - first.time) / (last.time - first.time)) * (last.x - first.x);
+  return { ticks, lanes, x };
+}
+
+export const tipText = (page) => page.locator('.tip').innerText();
+
+/// Of one run: the middle of the bars of a device, in pixels below the canvas's top.
+export const rowMiddle = (device, withStrips) => 4 + device * (26 + 4 + (withStrips ? 7 : 0)) + 13;
