@@ -95,8 +95,9 @@ std::string page(const std::string& title, const std::string& begin, const std::
       "<footer>pipesim {}</footer>\n",
       xml_text(title), style(), begin, end, kVersion);
   text += fmt::format("<script id=\"data\" type=\"application/json\">{}</script>\n", data);
-  text += fmt::format("<script>\n\"use strict\";\n{}\n{}\n{}\n{}\n{}</script>\n</body>\n</html>\n",
-                      kHtmlData, kHtmlScene, kHtmlTimeline, kHtmlCharts, kHtmlPage);
+  text +=
+      fmt::format("<script>\n\"use strict\";\n{}\n{}\n{}\n{}\n{}\n{}</script>\n</body>\n</html>\n",
+                  kHtmlData, kHtmlPaint, kHtmlScene, kHtmlTimeline, kHtmlCharts, kHtmlPage);
   require_page_size(static_cast<std::int64_t>(text.size()), PageSize::exact);
   return text;
 }

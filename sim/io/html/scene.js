@@ -1,79 +1,8 @@
 // Draws one run: a row a device, and below it the memory of the devices. Only what is visible is
 // drawn, and in a lane at most one bar for each column of pixels.
 
+const kMostCanvas = 2400; // CSS pixels of rows that are drawn whether in the window or not
 const kGutter = 40; // CSS pixels left of the bars, for the devices' numbers
-
-/**
- * The first index, `low` or later, at which an ascending array is above `value`; soon found if it is
- * near `low`.
- */
-function firstAbove(array, value, low = 0) {
-  let high = low;
-  for (let step = 1; high < array.length && array[high] <= value; step *= 2) {
-    low = high + 1;
-    high += step;
-  }
-  high = Math.min(high, array.length);
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (array[middle] > value) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
-
-/**
- * Calls draw(i, x0, x1) for the visible bars of a lane, in columns of pixels [x0, x1) that ascend
- * and do not overlap. Of bars that share a column the one that covers its left edge, or begins
- * first in it, stands for all. Returns the number of calls: at most `width`.
- */
-function paintLane(lane, view, width, draw) {
-  const scale = width / (view.to - view.from);
-  let free = 0;
-  let calls = 0;
-  let i = firstAbove(lane.reach, view.from);
-  while (i < lane.count && free < width && lane.starts[i] < view.to) {
-    const freeTime = view.from + free / scale;
-    if (lane.ends[i] > freeTime) {
-      const x0 = Math.max(free, Math.floor((lane.starts[i] - view.from) * scale));
-      if (x0 >= width) break;
-      const x1 = Math.min(width, Math.max(x0 + 1, Math.floor((lane.ends[i] - view.from) * scale)));
-      draw(lane.indices ? lane.indices[i] : i, x0, x1);
-      ++calls;
-      free = x1;
-    }
-    ++i;
-    const next = view.from + free / scale;
-    if (i < lane.count && lane.reach[i] <= next) i = firstAbove(lane.reach, next, i);
-  }
-  return calls;
-}
-
-/** The same for memory: draw(amount, x0, x1), where several changes share a column their most. */
-function paintMemory({ count, times, amounts, most: mostOfChunk }, end, view, width, draw) {
-  const scale = width / (view.to - view.from);
-  const last = Math.min(width, Math.ceil((end - view.from) * scale));
-  let calls = 0;
-  let i = Math.max(0, firstAbove(times, view.from) - 1);
-  let column = count === 0 ? last : Math.max(0, Math.floor((times[i] - view.from) * scale));
-  while (column < last) {
-    const columnEnd = view.from + (column + 1) / scale;
-    let most = amounts[i];
-    while (i + 1 < count && times[i + 1] < columnEnd) {
-      const isWholeChunk = (i + 1) % kChunk === 0 && i + kChunk < count &&
-        times[i + kChunk] < columnEnd;
-      most = Math.max(most, isWholeChunk ? mostOfChunk[(i + 1) / kChunk] : amounts[i + 1]);
-      i += isWholeChunk ? kChunk : 1;
-    }
-    const next = i + 1 < count ? Math.floor((times[i + 1] - view.from) * scale) : last;
-    const isFlat = most === amounts[i];
-    const x1 = isFlat ? Math.min(last, Math.max(column + 1, next)) : column + 1;
-    draw(most, column, x1);
-    ++calls;
-    column = x1;
-  }
-  return calls;
-}
 
 // The lines of pixels that a row is painted on; each is shown as tall as its part of the row. A row
 // of a thousand bars costs a thousand fills of an array, and a few calls of the canvas.
@@ -86,39 +15,6 @@ function linesOf(strips) {
   const chosen = kStrips + strips;
   const critical = 2 * chosen;
   return { chosen, critical, count: critical + 1 + strips };
-}
-
-class Stack {
-  constructor(columns, lines) {
-    this.canvas = Object.assign(document.createElement("canvas"), { width: columns, height: lines });
-    this.image = new ImageData(columns, lines);
-    this.words = new Uint32Array(this.image.data.buffer);
-    this.columns = columns;
-    this.lines = lines;
-  }
-
-  fill(line, x0, x1, word) {
-    const begin = line * this.columns;
-    if (x1 === x0 + 1) this.words[begin + x0] = word;
-    else this.words.fill(word, begin + x0, begin + x1);
-  }
-
-  finish() {
-    this.canvas.getContext("2d").putImageData(this.image, 0, 0);
-  }
-}
-
-const words = new Map();
-
-/** "#rrggbb" as it stands in the memory of an image, in the byte order of this machine. */
-function wordOf(colour) {
-  let word = words.get(colour);
-  if (word === undefined) {
-    const parts = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
-    word = new Uint32Array(Uint8Array.from([...parts, 255]).buffer)[0];
-    words.set(colour, word);
-  }
-  return word;
 }
 
 class Scene {
@@ -137,6 +33,9 @@ class Scene {
     this.memoryCanvas.setAttribute("aria-label", `Memory of ${run.title} over time: ` +
       run.devices.map(({ device, memory }) => `device ${device} at most ${memory.peak}`).join(", "));
     this.selection = null;
+    // As tall as all rows; of very many a canvas has only those in the window.
+    this.lanes = make("div", {}, this.canvas);
+    this.memoryLanes = make("div", {}, this.memoryCanvas);
   }
 
   /** Heights in CSS pixels. */
@@ -150,11 +49,26 @@ class Scene {
     return { bar, strip, strips, gap, row: bar + strips * strip + gap, rows, memoryRow };
   }
 
-  /** Sets the size where it changed; returns what to draw on. */
-  static prepare(canvas, width, height) {
+  /**
+   * Makes room for all rows of that height, and gives the canvas those in and near the window, or
+   * all where they are few; returns what to draw on, with the origin at the top of all rows.
+   */
+  prepare(canvas, width, rowHeight, gap) {
     const ratio = window.devicePixelRatio || 1;
+    const rows = this.run.devices.length;
+    const box = canvas.parentElement;
+    box.style.height = `${rows * rowHeight + gap}px`;
+    const { top } = box.getBoundingClientRect();
+    const near = window.innerHeight / 2;
+    const row = (y) => Math.max(0, Math.min(rows, Math.floor((y - top) / rowHeight)));
+    const isAll = rows * rowHeight <= kMostCanvas;
+    this.isPart ||= !isAll;
+    const first = isAll ? 0 : row(-near);
+    const last = isAll ? rows : Math.max(first + 1, row(window.innerHeight + near));
+    const height = (last - first) * rowHeight + gap;
     const columns = Math.round(width * ratio);
     const lines = Math.round(height * ratio);
+    canvas.style.marginTop = `${first * rowHeight}px`;
     if (canvas.width !== columns || canvas.height !== lines) {
       canvas.width = columns;
       canvas.height = lines;
@@ -163,8 +77,9 @@ class Scene {
     const context = canvas.getContext("2d");
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, columns, lines);
+    context.translate(0, -Math.round(first * rowHeight * ratio));
     return { context, ratio, columns: columns - Math.round(kGutter * ratio),
-             gutter: Math.round(kGutter * ratio) };
+             gutter: Math.round(kGutter * ratio), first, last: Math.min(rows, last) };
   }
 
   /** The bars of the selected microbatch, by row; and its path from start to start. */
@@ -204,7 +119,7 @@ class Scene {
   draw(view, options, theme, axis, width) {
     const size = this.layout(options);
     const height = size.rows * size.row + size.gap;
-    const target = Scene.prepare(this.canvas, width, height);
+    const target = this.prepare(this.canvas, width, size.row, size.gap);
     const { context, columns } = target;
     const { ops, whys } = this.run;
     const word = ({ look, shade }) => wordOf(theme.looks[look][shade]);
@@ -216,8 +131,8 @@ class Scene {
     };
     const lines = frame.lines.count;
     const perStack = Math.max(1, Math.floor(2 ** 20 / (columns * lines)));
-    for (let first = 0; first < size.rows; first += perStack) {
-      const end = Math.min(size.rows, first + perStack);
+    for (let { first } = target; first < target.last; first += perStack) {
+      const end = Math.min(target.last, first + perStack);
       const stack = new Stack(columns, (end - first) * lines);
       const labels = [];
       for (let index = first; index < end; ++index) {
@@ -445,21 +360,20 @@ class Scene {
     const { run } = this;
     const size = this.layout(options);
     const row = size.memoryRow;
-    const height = size.rows * (row + 4) + 4;
-    const target = Scene.prepare(this.memoryCanvas, width, height);
-    const { context, ratio, columns, gutter } = target;
+    const target = this.prepare(this.memoryCanvas, width, row + 4, 4);
+    const { context, ratio, columns, gutter, first, last } = target;
     const px = (css) => Math.round(css * ratio);
-    const count = { calls: 0, lanes: size.rows, columns };
+    const count = { calls: 0, lanes: last - first, columns };
     const limit = run.limitAmount;
     const showsLimit = limit !== null && limit <= 4 * run.peakAmount;
     const most = Math.max(run.peakAmount, showsLimit ? limit : 0) * 1.08;
     const scale = columns / (view.to - view.from);
     const lines = px(row);
-    const perStack = Math.min(size.rows, Math.max(1, Math.floor(2 ** 20 / (columns * lines))));
+    const perStack = Math.min(last - first, Math.max(1, Math.floor(2 ** 20 / (columns * lines))));
     const stack = new Stack(columns, perStack * lines);
     context.textBaseline = "middle";
-    run.devices.forEach(({ device, memory }, index) => {
-      const top = px(4 + index * (row + 4));
+    run.devices.slice(first, last).forEach(({ device }, index) => {
+      const top = px(4 + (first + index) * (row + 4));
       const bottom = top + px(row);
       context.fillStyle = theme.faint;
       context.font = `${px(Math.min(12, row - 1))}px system-ui, sans-serif`;
@@ -474,9 +388,9 @@ class Scene {
       context.fillRect(0, bottom - 1, columns, 1);
       if (index % perStack === 0) {
         stack.words.fill(0);
-        for (let i = index; i < Math.min(size.rows, index + perStack); ++i) {
+        for (let i = index; i < Math.min(last - first, index + perStack); ++i) {
           count.calls += this.#paintMemoryRow(stack, (i - index) * lines, lines,
-            run.devices[i].memory, { view, theme, most, ratio });
+            run.devices[first + i].memory, { view, theme, most, ratio });
         }
         stack.finish();
       }

@@ -43,6 +43,9 @@ class Timeline {
     this.#controls(runs);
     this.#stack();
     for (const scene of this.scenes) this.#listen(scene);
+    document.addEventListener("scroll", () => {
+      if (this.scenes.some(({ isPart }) => isPart)) this.requestDraw();
+    });
     document.addEventListener("pointerdown", ({ target }) => {
       if (!this.body.contains(target)) this.#point(null);
     });
@@ -101,8 +104,8 @@ class Timeline {
       const limit = scene.run.memory.limitText;
       scene.memoryPart = make("div", {},
         make("h3", { className: "faint", textContent: `memory: at most ${scene.run.peakText}` +
-          (limit ? `, limit ${limit}` : "") }), scene.memoryCanvas);
-      this.body.append(scene.canvas, scene.memoryPart);
+          (limit ? `, limit ${limit}` : "") }), scene.memoryLanes);
+      this.body.append(scene.lanes, scene.memoryPart);
     }
     this.tip = make("div", { className: "tip", hidden: true });
     this.section.append(this.body, this.status, this.tip);
@@ -234,7 +237,7 @@ class Timeline {
   /** The bar or the idle part at a place of the window; null if there is none. */
   itemAt(scene, clientX, clientY) {
     const size = scene.layout(this.options);
-    const y = clientY - scene.canvas.getBoundingClientRect().top - size.gap;
+    const y = clientY - scene.lanes.getBoundingClientRect().top - size.gap;
     const rowIndex = Math.floor(y / size.row);
     const row = scene.run.devices[rowIndex];
     const time = this.timeAt(clientX);
@@ -426,7 +429,7 @@ class Timeline {
 
   #memoryTip(event, scene) {
     const size = scene.layout(this.options);
-    const y = event.clientY - scene.memoryCanvas.getBoundingClientRect().top - 4;
+    const y = event.clientY - scene.memoryLanes.getBoundingClientRect().top - 4;
     const row = scene.run.devices[Math.floor(y / (size.memoryRow + 4))];
     const time = this.timeAt(event.clientX);
     if (!row || time < this.view.from || time >= Number(scene.run.tTotal)) return this.#point(null);
@@ -466,7 +469,7 @@ class Timeline {
     const item = { scene, rowIndex, row: rows[rowIndex], lane, name: "blocks", index };
     this.#reveal(lane.starts[index], lane.ends[index]);
     const size = scene.layout(this.options);
-    const box = scene.canvas.getBoundingClientRect();
+    const box = scene.lanes.getBoundingClientRect();
     const share = (lane.starts[index] - this.view.from) / (this.view.to - this.view.from);
     this.#point(item, box.left + kGutter + share * (box.width - kGutter),
       box.top + size.gap + rowIndex * size.row + size.bar);
