@@ -223,6 +223,20 @@ test('Pareto scatter: every schedule says its values, and whether it is on the f
   });
 });
 
+test('names stand on the page as they are, whatever they hold', async () => {
+  const name = `</script><img src=x onerror=alert(1)>"' \u2028 \u00fc & {{`;
+  const text = fs.readFileSync(path.join(directory, 's.json'), 'utf8');
+  fs.writeFileSync(path.join(directory, 'names.json'), text.replaceAll('"gems"', JSON.stringify(name)));
+  for (const command of [kPareto, 's.json --x schedule --y t_total', 's.json --kind heatmap --x schedule --y m --z t_total']) {
+    await withPlot(command.replace('s.json', 'names.json'), async (page) => {
+      await frame(page);
+      await page.locator('summary').click();
+      assert.ok((await page.locator('#values').evaluate((all) => all.textContent)).includes(name));
+      assert.equal(await page.locator('img').count(), 0);
+    });
+  }
+});
+
 for (const [name, command] of [['lines', kLines], ['heat map', kHeatmap], ['Pareto', kPareto]]) {
   test(`${name}: narrow and dark, nothing is cut off`, async () => {
     await withPlot(command, async (page) => {

@@ -34,8 +34,8 @@ class Scene {
       run.devices.map(({ device, memory }) => `device ${device} at most ${memory.peak}`).join(", "));
     this.selection = null;
     // As tall as all rows; of very many a canvas has only those in the window.
-    this.lanes = make("div", {}, this.canvas);
-    this.memoryLanes = make("div", {}, this.memoryCanvas);
+    this.lanes = make("div", { className: "rows" }, this.canvas);
+    this.memoryLanes = make("div", { className: "rows" }, this.memoryCanvas);
   }
 
   /** Heights in CSS pixels. */

@@ -318,7 +318,7 @@ class Timeline {
 
   #describe() {
     if (this.microbatch === null) {
-      this.status.textContent = "Wheel or +/\u2212 zooms, dragging pans, a double click shows all; " +
+      this.status.textContent = "Wheel, two fingers or +/\u2212 zoom, dragging pans, a double click shows all; " +
         "a click on a block follows its microbatch.";
       return;
     }
