@@ -64,7 +64,12 @@ export async function axisOf(page) {
   return { ticks, lanes, x };
 }
 
-export const tipText = (page) => page.locator('.tip').innerText();
+/// What the tip says, which must be seen.
+export async function tipText(page) {
+  const tip = page.locator('.tip');
+  assert.ok(await tip.isVisible(), 'no tip is shown');
+  return tip.innerText();
+}
 
 /// Of one run: the middle of the bars of a device, in pixels below the canvas's top.
 export const rowMiddle = (device, withStrips) => 4 + device * (26 + 4 + (withStrips ? 7 : 0)) + 13;

@@ -237,7 +237,8 @@ test('names stand on the page as they are, whatever they hold', async () => {
   }
 });
 
-for (const [name, command] of [['lines', kLines], ['heat map', kHeatmap], ['Pareto', kPareto]]) {
+for (const [name, command] of [['lines', kLines], ['heat map', kHeatmap], ['Pareto', kPareto],
+  ['a long label', 'r.jsonl --x m --y span_bubble_rate --series p']]) {
   test(`${name}: narrow and dark, nothing is cut off`, async () => {
     await withPlot(command, async (page) => {
       await frame(page);

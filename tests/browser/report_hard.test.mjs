@@ -5,7 +5,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { launchBrowser } from './browser.mjs';
-import { frame, scrollsSideways, withPage } from './pages.mjs';
+import { frame, scrollsSideways, tipText, withPage } from './pages.mjs';
 import { pipesim, withDirectory } from './runs.mjs';
 
 let browser;
@@ -29,7 +29,7 @@ async function useAll(page) {
     'ArrowLeft', '0', 'Escape']) {
     await lanes.press(key);
     await frame(page);
-    if (key.startsWith('Arrow')) said.push(await page.locator('.tip').innerText());
+    if (key.startsWith('Arrow')) said.push(await tipText(page));
   }
   await page.locator('#microbatch').fill('0');
   await page.locator('#microbatch').press('Enter');
@@ -83,7 +83,7 @@ test('of a thousand devices those in the window are drawn, and each is found', a
       await frame(page);
       await frame(page);
       await page.mouse.move(x, y);
-      assert.match(await page.locator('.tip').innerText(), new RegExp(`^${device}F0 on device ${device}\n`));
+      assert.match(await tipText(page), new RegExp(`^${device}F0 on device ${device}\n`));
       const drawn = await page.evaluate((at) => {
         const canvas = document.querySelector('canvas.lanes');
         const box = canvas.getBoundingClientRect();
