@@ -238,7 +238,7 @@ test('names stand on the page as they are, whatever they hold', async () => {
 });
 
 for (const [name, command] of [['lines', kLines], ['heat map', kHeatmap], ['Pareto', kPareto],
-  ['a long label', 'r.jsonl --x m --y span_bubble_rate --series p']]) {
+  ['a long label', 'r.jsonl --x m --y bubble_overhead --series p']]) {
   test(`${name}: narrow and dark, nothing is cut off`, async () => {
     await withPlot(command, async (page) => {
       await frame(page);
