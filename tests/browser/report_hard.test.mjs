@@ -55,7 +55,7 @@ for (const command of [
   '-p 4 -m 8 --t-f 1 --t-b 1 --set t_w=1 --schedule dualpipe',
   '--config configs/hw5_2.json --set iterations.count=30',
   '--config configs/hw5_2.json --set variation.jitter.kind=lognormal --set variation.jitter.cv=0.1 --set variation.trials=20',
-  'compare --config configs/hw5_2.json --set memory.limit=4 --set t_w=2',
+  'compare --config configs/hw5_2.json --set memory.limit=4 --set t_w=2 gpipe 1f1b zb_h1 dualpipe',
   'compare -p 1 -m 1 --t-f 0 --t-b 2 --schedule gpipe',
 ]) {
   test(`nothing breaks: ${command}`, async () => {
