@@ -277,14 +277,18 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("page: one that is too large is refused with its size") {
-    CHECK_NOTHROW(require_page_size(kMostPageBytes));
-    try {
-      require_page_size(73'400'000);
-      FAIL("no error");
-    } catch (const Error& error) {
-      CHECK(std::string(error.what()) ==
-            "/output/html: a page of about 73 MB is too large; at most 50 MB: --from and --to, or "
-            "--devices, show a part");
-    }
+    const auto refusal = [](std::int64_t bytes, PageSize size) -> std::string {
+      try {
+        require_page_size(bytes, size);
+      } catch (const Error& error) {
+        return error.what();
+      }
+      return "";
+    };
+    const std::string end =
+        " MB is too large; at most 50 MB: --from and --to, or --devices, show a part";
+    CHECK(refusal(kMostPageBytes, PageSize::exact) == "");
+    CHECK(refusal(kMostPageBytes + 1, PageSize::exact) == "/output/html: a page of 50.1" + end);
+    CHECK(refusal(73'400'000, PageSize::least) == "/output/html: a page of at least 73.4" + end);
   }
 }

@@ -163,7 +163,7 @@ SvgOptions svg_options(const PictureRequest& request) {
 
 void require_drawable(std::int64_t blocks, const OutputConfig& output) {
   if (!output.svg.empty()) require_drawable(blocks, {kMostSvgBlocks, "/output/svg"});
-  if (!output.html.empty()) require_page_size(expected_page_bytes(blocks));
+  if (!output.html.empty()) require_page_size(least_page_bytes(blocks), PageSize::least);
 }
 
 void reject_picture_options(const PictureRequest& request) {

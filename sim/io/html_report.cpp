@@ -95,9 +95,10 @@ std::string page(const std::string& title, const std::string& begin, const std::
       "<footer>pipesim {}</footer>\n",
       xml_text(title), style(), begin, end, kVersion);
   text += fmt::format("<script id=\"data\" type=\"application/json\">{}</script>\n", data);
-  text += fmt::format("<script>\n\"use strict\";\n{}\n{}\n{}\n{}\n{}</script>\n</body>\n</html>\n",
-                      kHtmlData, kHtmlScene, kHtmlTimeline, kHtmlCharts, kHtmlPage);
-  require_page_size(static_cast<std::int64_t>(text.size()));
+  text +=
+      fmt::format("<script>\n\"use strict\";\n{}\n{}\n{}\n{}\n{}\n{}</script>\n</body>\n</html>\n",
+                  kHtmlData, kHtmlPaint, kHtmlScene, kHtmlTimeline, kHtmlCharts, kHtmlPage);
+  require_page_size(static_cast<std::int64_t>(text.size()), PageSize::exact);
   return text;
 }
 
@@ -137,7 +138,11 @@ std::string comparison(const std::vector<ComparedSchedule>& compared,
       "aria-label=\"Comparison\"><table>\n<thead><tr>{}<th scope=\"col\">Pareto</th>"
       "<th scope=\"col\">status</th></tr></thead>\n<tbody>\n{}</tbody></table></div>\n"
       "<p class=\"faint\">Bold: best of its column. Pareto: none is both as fast and as small; "
-      "{}.</p>\n<div class=\"notes\">{}</div>\n</section>\n"
+      "{}. Bubble ratio: T_total / T_ideal. Bubble fraction: idle device time / (p * T_total). "
+      "Span "
+      "bubble rate: (longest span of a device - T_ideal) / longest span. Gap: what T_total has "
+      "above "
+      "the lower bound, as a part of it.</p>\n<div class=\"notes\">{}</div>\n</section>\n"
       "<section id=\"scatter\" aria-labelledby=\"scatter-title\">\n"
       "<h2 id=\"scatter-title\">Time and memory</h2>\n</section>\n",
       header, rows, xml_text(cells.units), paragraphs(said));
@@ -145,22 +150,25 @@ std::string comparison(const std::vector<ComparedSchedule>& compared,
 
 }  // namespace
 
-std::int64_t expected_page_bytes(std::int64_t blocks) {
+std::int64_t least_page_bytes(std::int64_t blocks) {
   constexpr std::int64_t kBytesWithoutBlocks = 60'000;
-  constexpr std::int64_t kBytesPerBlock = 32;
+  // A pair holds two ops in six columns, of a digit and a comma each.
+  constexpr std::int64_t kBytesPerOp = 6;
   constexpr std::int64_t kMostBlocks = std::int64_t{1} << 56;
-  return kBytesWithoutBlocks + std::min(blocks, kMostBlocks) * kBytesPerBlock;
+  return kBytesWithoutBlocks + std::min(blocks, kMostBlocks) * kBytesPerOp;
 }
 
-void require_page_size(std::int64_t bytes) {
+void require_page_size(std::int64_t bytes, PageSize size) {
   if (bytes <= kMostPageBytes) return;
   constexpr std::int64_t kMegabyte = 1'000'000;
-  throw Error(
-      Fault{.pointer = "/output/html",
-            .value = fmt::format("{}", bytes),
-            .what = fmt::format("a page of about {} MB is too large", bytes / kMegabyte),
-            .allowed = fmt::format("at most {} MB: --from and --to, or --devices, show a part",
-                                   kMostPageBytes / kMegabyte)});
+  const std::int64_t tenths = (bytes - 1) / (kMegabyte / 10) + 1;
+  throw Error(Fault{
+      .pointer = "/output/html",
+      .value = fmt::format("{}", bytes),
+      .what = fmt::format("a page of {}{}.{} MB is too large",
+                          size == PageSize::least ? "at least " : "", tenths / 10, tenths % 10),
+      .allowed = fmt::format("at most {} MB: --from and --to, or --devices, show a part",
+                             kMostPageBytes / kMegabyte)});
 }
 
 std::string run_page(const Report& report, const Picture& picture, const PageState& state) {

@@ -14,13 +14,16 @@ namespace pipesim {
 /// The most bytes of one page.
 inline constexpr std::int64_t kMostPageBytes = 50'000'000;
 
-/// About the bytes of a page with that many blocks.
-std::int64_t expected_page_bytes(std::int64_t blocks);
+/// The bytes that a page with that many blocks, or blocks of so many ops, has at least.
+std::int64_t least_page_bytes(std::int64_t blocks);
 
-/// Throws Error (bad input) if a page would have more than kMostPageBytes: with its size and the
-/// options that show a part. To be asked before a run with expected_page_bytes(); the functions
-/// below ask it with the page's true size.
-void require_page_size(std::int64_t bytes);
+/// What is known of the size of a page.
+enum class PageSize { exact, least };
+
+/// Throws Error (bad input) if a page would have more than kMostPageBytes: with its size ("at
+/// least" where that is the least) and the options that show a part. To be asked before a run with
+/// least_page_bytes(); the functions below ask it with the page's true size.
+void require_page_size(std::int64_t bytes, PageSize size);
 
 /// The page of a run: what report_table() says, and the picture with a timeline that can be zoomed,
 /// memory and idle time by cause. Requires a picture of that report's run.

@@ -135,10 +135,12 @@
     context.restore();
   };
 
-  const axisOptions = (axis, isY) => {
+  const axisOptions = (axis, isY, room) => {
     const font = "13px system-ui, sans-serif";
+    const label = title(axis);
+    const size = Math.max(9, Math.min(13, Math.floor(room / (0.6 * label.length))));
     const options = {
-      label: title(axis), stroke: css("--text"), font, labelFont: font,
+      label, stroke: css("--text"), font, labelFont: `${size}px system-ui, sans-serif`,
       grid: { stroke: css("--line"), width: 1 }, ticks: { stroke: css("--line"), width: 1 },
       values: (u, splits) => splits.map((value) => (value === null ? "" : shown(axis, value))),
     };
@@ -190,11 +192,12 @@
     // All of x, or what was zoomed into.
     const zoomed = (u, least, most) =>
       (least <= xs[0] && most >= xs[xs.length - 1] ? range(plot.x, xs) : [least, most]);
+    const height = Math.round(Math.min(560, Math.max(340, width * 0.58)));
     const options = {
-      width, height: Math.round(Math.min(560, Math.max(320, width * 0.58))),
+      width, height,
       legend: { show: false }, padding: [12, 24, 0, 0],
       scales: { x: { ...scale(plot.x, xs), range: zoomed }, y: scale(plot.y, ys) },
-      axes: [axisOptions(plot.x, false), axisOptions(plot.y, true)],
+      axes: [axisOptions(plot.x, false, width - 90), axisOptions(plot.y, true, height - 80)],
       cursor: { points: { show: false }, x: false, y: false, drag: { x: plot.kind === "lines", y: false } },
       series: [{}, ...plot.series.map((series, index) => ({
         label: series.name, stroke: colour(index), width: 2, spanGaps: true, show: isVisible[index],
@@ -305,15 +308,8 @@
     });
   };
 
-  const addTable = () => {
-    const hasSeries = plot.seriesLabel !== "";
-    const columns = [...(hasSeries ? [plot.seriesLabel] : []), title(plot.x), title(plot.y)];
-    if (plot.kind === "pareto") columns.push("Pareto front");
-    const rows = points.map((point) => ({
-      keys: [...(hasSeries ? [point.series] : []), point.x, point.y, point.isOnFront ? 0 : 1],
-      cells: [...(hasSeries ? [plot.series[point.series].name] : []), written(plot.x, point.text[0]),
-              written(plot.y, point.text[1]), point.isOnFront ? "yes" : ""].slice(0, columns.length),
-    }));
+  /** All values in a table that sorts: `rows` of keys to sort by and cells. */
+  const addTable = (columns, rows) => {
     const body = make("tbody");
     const fill = () => body.replaceChildren(...rows.map((row) =>
       make("tr", {}, ...row.cells.map((cell) => make("td", { textContent: cell })))));
@@ -333,6 +329,18 @@
     element("values").append(make("table", {}, make("thead", {}, make("tr", {}, ...heads)), body));
   };
 
+  const addPointTable = () => {
+    const hasSeries = plot.seriesLabel !== "";
+    const columns = [...(hasSeries ? [plot.seriesLabel] : []), title(plot.x), title(plot.y)];
+    if (plot.kind === "pareto") columns.push("Pareto front");
+    const rows = points.map((point) => ({
+      keys: [...(hasSeries ? [point.series] : []), point.x, point.y, point.isOnFront ? 0 : 1],
+      cells: [...(hasSeries ? [plot.series[point.series].name] : []), written(plot.x, point.text[0]),
+              written(plot.y, point.text[1]), point.isOnFront ? "yes" : ""].slice(0, columns.length),
+    }));
+    addTable(columns, rows);
+  };
+
   // --- heat maps ---
 
   // Cividis, as in gnuplot's picture.
@@ -341,6 +349,12 @@
     const at = part * (palette.length - 1);
     const index = Math.min(palette.length - 2, Math.floor(at));
     return palette[index].map((low, i) => Math.round(low + (palette[index + 1][i] - low) * (at - index)));
+  };
+
+  /** Black or white, whichever is further from it. */
+  const textOn = (colour) => {
+    const [red, green, blue] = colour.map((part) => (part / 255) ** 2.2);
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.18 ? "#ffffff" : "#000000";
   };
 
   const addHeatmap = () => {
@@ -362,7 +376,7 @@
         if (z !== undefined) {
           const background = rgb(part(Number(z)));
           cell.style.background = `rgb(${background})`;
-          cell.style.color = part(Number(z)) < 0.5 ? "#ffffff" : "#000000";
+          cell.style.color = textOn(background);
           cell.title = `${plot.x.name}=${other}, ${plot.y.name}=${name}: ${written(plot.z, z)}`;
         }
         row.append(cell);
@@ -377,7 +391,10 @@
           make("caption", { textContent: `across: ${title(plot.x)}; upward: ${title(plot.y)}` }),
           make("thead", {}, head), make("tbody", {}, ...rows))),
       make("div", { id: "scale" }, shown(plot.z, least), bar, shown(plot.z, most)));
-    element("table").hidden = true;
+    addTable([title(plot.x), title(plot.y), title(plot.z)], plot.cells.map(([x, y, z]) => ({
+      keys: [x, y, Number(z)],
+      cells: [plot.x.categories[x], plot.y.categories[y], written(plot.z, z)],
+    })));
   };
 
   if (plot.kind === "heatmap") {
@@ -387,7 +404,7 @@
   element("plot").tabIndex = 0;
   element("plot").addEventListener("keydown", onKey);
   addLegend();
-  addTable();
+  addPointTable();
   const redraw = () => {
     draw();
     drawSamples();

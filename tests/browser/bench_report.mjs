@@ -50,7 +50,8 @@ for (const [name, run] of kRuns) {
   });
   const at = (times, share) => times[Math.min(times.length - 1, Math.floor(times.length * share))].toFixed(1);
   console.log(`${name}: ${(statSync(file).size / 1e6).toFixed(1)} MB, loaded in ${load.toFixed(0)} ms; ` +
-    `drawing a frame: median ${at(drawn, 0.5)} ms, 95 % ${at(drawn, 0.95)} ms, most ${at(drawn, 1)} ms`);
+    `drawing a frame: median ${at(drawn, 0.5)} ms, 95 % ${at(drawn, 0.95)} ms, most ${at(drawn, 1)} ms; ` +
+    `two frames on the screen: median ${at(shown, 0.5)} ms`);
   await page.close();
 }
 await browser.close();

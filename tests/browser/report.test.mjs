@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { launchBrowser } from './browser.mjs';
+import { axisOf, frame, pixels, rowMiddle, tipText, withPage as withPageOf } from './pages.mjs';
 
 const kRoot = fileURLToPath(new URL('../../', import.meta.url));
 const kRun = '--config configs/communication.json';
@@ -23,32 +24,7 @@ after(async () => {
   rmSync(directory, { recursive: true });
 });
 
-/** Runs pipesim with --html; returns the file. */
-function written(name, command) {
-  const file = join(directory, `${name}.html`);
-  const arguments_ = [...command.split(' '), '--quiet', '--html', file, '--output', '/dev/null'];
-  execFileSync(join(kRoot, 'build/release/pipesim'), arguments_, { cwd: kRoot });
-  return file;
-}
-
-/** Opens the page, uses it, and sees that it said nothing and asked for nothing. */
-async function withPage(command, use, options = {}) {
-  const file = written(String(Math.random()), command);
-  const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, ...options });
-  const said = [];
-  const asked = [];
-  page.on('console', (message) => said.push(message.text()));
-  page.on('pageerror', (error) => said.push(String(error)));
-  page.on('request', (request) => asked.push(request.url()));
-  try {
-    await page.goto(`file://${file}`);
-    await use(page);
-    assert.deepEqual(said, []);
-    assert.deepEqual(asked, [`file://${file}`]);
-  } finally {
-    await page.close();
-  }
-}
+const withPage = (command, use, options) => withPageOf(browser, command, use, options);
 
 /** The rows of --timeline: device, lane, op, stage, microbatch, start, end, released_by. */
 function timelineOf(command) {
@@ -59,30 +35,6 @@ function timelineOf(command) {
   const keys = header.split(',');
   return lines.map((line) => Object.fromEntries(line.split(',').map((field, i) => [keys[i], field])));
 }
-
-const frame = (page) => page.evaluate(() => new Promise((done) => {
-  requestAnimationFrame(() => requestAnimationFrame(() => done(window.pipesim.frame)));
-}));
-
-/** Where a time stands, as the labels of the axis say it; and the top of the lanes. */
-async function axisOf(page) {
-  const { ticks, lanes } = await page.evaluate(() => ({
-    ticks: [...document.querySelectorAll('.axis .tick')].map((tick) => {
-      const box = tick.getBoundingClientRect();
-      return { time: Number(tick.textContent), x: (box.left + box.right) / 2 };
-    }),
-    lanes: [...document.querySelectorAll('canvas.lanes')].map((canvas) => canvas.getBoundingClientRect().toJSON()),
-  }));
-  assert.ok(ticks.length >= 2, 'the axis has fewer than two labels');
-  const [first, last] = [ticks[0], ticks.at(-1)];
-  const x = (time) => first.x + ((time - first.time) / (last.time - first.time)) * (last.x - first.x);
-  return { ticks, lanes, x };
-}
-
-const tipText = (page) => page.locator('.tip').innerText();
-
-/** Rows of one run: the middle of the bars of a device, in pixels below the canvas's top. */
-const rowMiddle = (device, withStrips) => 4 + device * (26 + 4 + (withStrips ? 7 : 0)) + 13;
 
 test('hover says what a block is and when, as the timeline file has it', async () => {
   await withPage(kRun, async (page) => {
@@ -182,18 +134,6 @@ test('dragging and keys pan, buttons zoom, and nothing leaves the run', async ()
     assert.deepEqual(await view(), { from: 0, to: 66e9 });
   });
 });
-
-/** The pixels of the lanes, as a number that changes with them. */
-const pixels = (page, selector = 'canvas.lanes') => page.evaluate((of) => {
-  // A copy: a canvas that is read may be drawn in another way from then on.
-  const canvas = document.querySelector(of);
-  const copy = Object.assign(document.createElement('canvas'), { width: canvas.width, height: canvas.height });
-  copy.getContext('2d', { willReadFrequently: true }).drawImage(canvas, 0, 0);
-  const { data } = copy.getContext('2d').getImageData(0, 0, copy.width, copy.height);
-  let hash = 0;
-  for (let i = 0; i < data.length; i += 1) hash = (hash * 31 + data[i]) | 0;
-  return hash;
-}, selector);
 
 test('toggles change the picture and its legend, and back', async () => {
   await withPage(kRun, async (page) => {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "sim/io/html_report.hpp"
 #include "tests/cli/process.hpp"
 
 using namespace pipesim::test;
@@ -86,13 +87,34 @@ TEST_SUITE("cli") {
     CHECK(page.html.find("<td><strong>66 ms</strong></td>") != std::string::npos);
   }
 
-  TEST_CASE("html: a page that is too large is refused before the run") {
+  TEST_CASE("html: a page that is too large for sure is refused before the run") {
     const std::string end =
         " MB is too large; at most 50 MB: --from and --to, or --devices, show a part\n";
-    const std::string run = "-p 8 -m 200000 --t-f 1 --t-b 2 --schedule gpipe";
+    const std::string run = "-p 8 -m 1100000 --t-f 1 --t-b 2 --schedule gpipe";
     CHECK(refusal(run, "--html") ==
-          "command line: --html: /output/html: a page of about 102" + end);
+          "command line: --html: /output/html: a page of at least 105.7" + end);
     CHECK(refusal("compare " + run + " gpipe 1f1b", "--html") ==
-          "command line: --html: /output/html: a page of about 204" + end);
+          "command line: --html: /output/html: a page of at least 211.3" + end);
+  }
+
+  TEST_CASE("html: no page is smaller than what is refused before its run") {
+    for (const char* const schedule : {"gpipe", "zb_h1", "dualpipe"}) {
+      CAPTURE(schedule);
+      const Page page =
+          page_of(fmt::format("-p 2 -m 20000 --t-f 1 --t-b 1 --set t_w=1 --schedule {}", schedule));
+      CHECK(static_cast<std::int64_t>(page.html.size()) >=
+            pipesim::least_page_bytes(2 * 20000 * 2));
+    }
+  }
+}
+
+TEST_SUITE("slow") {
+  TEST_CASE("html: a page of 1.8 million blocks is written, one over 50 MB refused by its size") {
+    const std::string run = "--t-f 2 --t-b 4 --schedule 1f1b -p 8 -m ";
+    CHECK(page_of(run + "112500").html.size() < 50'000'000);
+    CHECK(
+        refusal(run + "150000", "--html") ==
+        "command line: --html: /output/html: a page of 51.1 MB is too large; at most 50 MB: --from "
+        "and --to, or --devices, show a part\n");
   }
 }

@@ -80,6 +80,7 @@ function scatter(section, runs) {
     const width = Math.max(280, Math.min(900, section.clientWidth));
     const height = Math.min(380, Math.max(260, width * 0.5));
     const left = 52;
+    const top = 24;
     const bottom = height - 44;
     const xs = points.map(({ x }) => x);
     const low = Math.min(...xs);
@@ -92,7 +93,7 @@ function scatter(section, runs) {
     const most = Math.max(...points.map(({ y }) => y)) * 1.15 || 1;
     const x = (value) =>
       left + ((place(value) - place(low) + margin) / (range + 2 * margin)) * (width - left - 12);
-    const y = (value) => bottom - (value / most) * (bottom - 14);
+    const y = (value) => bottom - (value / most) * (bottom - top);
     const picture = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img",
       "aria-label": `T_total and peak memory of ${points.length} schedules` });
     for (const value of roundNumbers(most)) {
@@ -105,13 +106,13 @@ function scatter(section, runs) {
       const across = x(value);
       if (!(across >= left && across > free)) continue;
       free = across + 48;
-      picture.append(svg("line", { class: "grid", x1: across, x2: across, y1: 8, y2: bottom }),
+      picture.append(svg("line", { class: "grid", x1: across, x2: across, y1: top, y2: bottom }),
         svg("text", { x: across, y: bottom + 18, "text-anchor": "middle" },
           String(Number(value.toPrecision(6)))));
     }
     picture.append(
       svg("text", { x: width - 4, y: height - 6, "text-anchor": "end" }, `T_total (${data.unit}${isLog ? ", logarithmic" : ""})`),
-      svg("text", { x: 4, y: height - 6 }, `peak memory (${inBytes ? "GiB" : "microbatches"})`));
+      svg("text", { x: 4, y: 12 }, `peak memory (${inBytes ? "GiB" : "microbatches"})`));
     const front = places.filter(({ run }) => run.onFront).sort((one, other) => one.x - other.x);
     const stairs = front.map((point, i) =>
       (i === 0 ? "M" : `L${x(point.x)},${y(front[i - 1].y)}L`) + `${x(point.x)},${y(point.y)}`);
@@ -131,7 +132,7 @@ function scatter(section, runs) {
         [px - wide / 2, py + 16], [px + 6, py - 15], [px + 6, py + 15], [px - 6 - wide, py - 15],
         [px - 6 - wide, py + 15]]
         .map(([from, middle]) => ({ left: from, right: from + wide, top: middle - 7, bottom: middle + 7 }));
-      const room = boxes.find((box) => box.left >= left && box.right <= width && box.top > 0 &&
+      const room = boxes.find((box) => box.left >= left && box.right <= width && box.top > top - 6 &&
         box.bottom < bottom && taken.every((other) => box.right < other.left ||
           box.left > other.right || box.bottom < other.top || box.top > other.bottom));
       if (!room) continue;

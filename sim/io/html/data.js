@@ -65,10 +65,33 @@ function decodeLane(columns, run, firstId) {
   return lane;
 }
 
+const kMostLevels = 4; // of a strip; transfers beyond share the last one
+
+/** By bar: which strip below the row it is drawn on, so that none covers another. */
+function strips(lane) {
+  const free = [];
+  const levels = new Uint8Array(lane.count);
+  for (let i = 0; i < lane.count; ++i) {
+    const level = free.findIndex((time) => time <= lane.starts[i]);
+    levels[i] = level >= 0 ? level : Math.min(free.length, kMostLevels - 1);
+    free[levels[i]] = Math.max(free[levels[i]] ?? -Infinity, lane.ends[i]);
+  }
+  return levels;
+}
+
+/** Those of the bars, as a lane for each strip. */
+function byStrip(lane, indices, strips) {
+  return Array.from({ length: strips }, (_, level) =>
+    subset(lane, indices.filter((i) => lane.levels[i] === level)));
+}
+
+const kChunk = 64; // points of memory whose most is kept
+
 function decodeMemory(columns, run) {
   const count = columns.gap.length;
   const times = new Float64Array(count);
   const amounts = new Float64Array(count);
+  const most = new Float64Array(Math.ceil(count / kChunk));
   let time = 0n;
   let amount = 0n;
   for (let i = 0; i < count; ++i) {
@@ -76,8 +99,9 @@ function decodeMemory(columns, run) {
     amount += BigInt(columns.change[i]) * run.memory.tick;
     times[i] = Number(time);
     amounts[i] = Number(amount);
+    most[Math.floor(i / kChunk)] = Math.max(most[Math.floor(i / kChunk)], amounts[i]);
   }
-  return { count, times, amounts, peak: columns.peak };
+  return { count, times, amounts, most, peak: columns.peak };
 }
 
 function decodeOp([letters, stage, chunk, look, shade, hasMicrobatch, ...second]) {
@@ -106,7 +130,13 @@ function decodeRun(raw) {
     Object.assign(idle, { why: device.idle.why, next: device.idle.next, by: device.idle.by });
     return { device: device.device, blocks, beside, idle, memory: decodeMemory(device.memory, run) };
   });
-  run.hasBeside = run.devices.some((device) => device.beside.count > 0);
+  for (const { beside } of run.devices) beside.levels = strips(beside);
+  run.strips = Math.max(0, ...run.devices.map(({ beside }) =>
+    beside.levels.reduce((most, level) => Math.max(most, level + 1), 0)));
+  for (const { beside } of run.devices) {
+    beside.strips = byStrip(beside, Array.from(beside.levels.keys()), run.strips);
+    beside.criticalStrips = byStrip(beside, beside.critical.indices, run.strips);
+  }
   run.peakAmount = Math.max(1, ...run.devices.map(({ memory }) =>
     memory.amounts.reduce((most, amount) => Math.max(most, amount), 0)));
   run.limitAmount = run.memory.limit === null ? null : Number(run.memory.limit);

@@ -41,12 +41,14 @@ function begin() {
     charts();
   };
   darkScreen.addEventListener("change", changeTheme);
-  for (const [event, state] of [["beforeprint", true], ["afterprint", false]]) {
-    window.addEventListener(event, () => {
-      isPrinting = state;
-      changeTheme();
-    });
-  }
+  const print = (state) => {
+    isPrinting = state;
+    // A canvas is not drawn anew for paper: it has the width of a page while it is printed.
+    document.body.classList.toggle("printing", state);
+    changeTheme();
+  };
+  window.addEventListener("beforeprint", () => print(true));
+  window.addEventListener("afterprint", () => print(false));
   window.pipesim = { timeline, runs, loadMs: performance.now() - start, get frame() { return timeline.frame; } };
 }
 

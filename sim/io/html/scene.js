@@ -1,109 +1,20 @@
 // Draws one run: a row a device, and below it the memory of the devices. Only what is visible is
 // drawn, and in a lane at most one bar for each column of pixels.
 
+const kMostCanvas = 2400; // CSS pixels of rows that are drawn whether in the window or not
 const kGutter = 40; // CSS pixels left of the bars, for the devices' numbers
-
-/** The first index at which an ascending array is above `value`. */
-function firstAbove(array, value) {
-  let low = 0;
-  let high = array.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (array[middle] > value) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
-
-/**
- * Calls draw(i, x0, x1) for the visible bars of a lane, in columns of pixels [x0, x1) that ascend
- * and do not overlap. Of bars that share a column the one that covers its left edge, or begins
- * first in it, stands for all. Returns the number of calls: at most `width`.
- */
-function paintLane(lane, view, width, draw) {
-  const scale = width / (view.to - view.from);
-  let free = 0;
-  let calls = 0;
-  let i = firstAbove(lane.reach, view.from);
-  while (i < lane.count && free < width && lane.starts[i] < view.to) {
-    const freeTime = view.from + free / scale;
-    if (lane.ends[i] > freeTime) {
-      const x0 = Math.max(free, Math.floor((lane.starts[i] - view.from) * scale));
-      if (x0 >= width) break;
-      const x1 = Math.min(width, Math.max(x0 + 1, Math.floor((lane.ends[i] - view.from) * scale)));
-      draw(lane.indices ? lane.indices[i] : i, x0, x1);
-      ++calls;
-      free = x1;
-    }
-    ++i;
-    const next = view.from + free / scale;
-    if (i < lane.count && lane.reach[i] <= next) i = firstAbove(lane.reach, next);
-  }
-  return calls;
-}
-
-/** The same for memory: draw(amount, x0, x1), where several changes share a column their most. */
-function paintMemory(memory, end, view, width, draw) {
-  const scale = width / (view.to - view.from);
-  const last = Math.min(width, Math.ceil((end - view.from) * scale));
-  let calls = 0;
-  let i = Math.max(0, firstAbove(memory.times, view.from) - 1);
-  let column = memory.count === 0 ? last
-    : Math.max(0, Math.floor((memory.times[i] - view.from) * scale));
-  while (column < last) {
-    const columnEnd = view.from + (column + 1) / scale;
-    let most = memory.amounts[i];
-    while (i + 1 < memory.count && memory.times[i + 1] < columnEnd) {
-      most = Math.max(most, memory.amounts[++i]);
-    }
-    const next = i + 1 < memory.count ? Math.floor((memory.times[i + 1] - view.from) * scale) : last;
-    const isFlat = most === memory.amounts[i];
-    const x1 = isFlat ? Math.min(last, Math.max(column + 1, next)) : column + 1;
-    draw(most, column, x1);
-    ++calls;
-    column = x1;
-  }
-  return calls;
-}
 
 // The lines of pixels that a row is painted on; each is shown as tall as its part of the row. A row
 // of a thousand bars costs a thousand fills of an array, and a few calls of the canvas.
 const kBlocks = 0;
 const kHalves = 1; // the second ops of pairs
-const kStrip = 2; // needs a line for halves after it
-const kChosen = 4; // the same three of the selected microbatch
-const kCritical = 8;
-const kCriticalStrip = 9;
-const kLines = 10;
+const kStrips = 2; // as many as the run has; then the same of the selected microbatch
 
-class Stack {
-  constructor(columns, lines) {
-    this.canvas = Object.assign(document.createElement("canvas"), { width: columns, height: lines });
-    this.image = new ImageData(columns, lines);
-    this.words = new Uint32Array(this.image.data.buffer);
-    this.columns = columns;
-  }
-
-  fill(line, x0, x1, word) {
-    this.words.fill(word, line * this.columns + x0, line * this.columns + x1);
-  }
-
-  finish() {
-    this.canvas.getContext("2d").putImageData(this.image, 0, 0);
-  }
-}
-
-const words = new Map();
-
-/** "#rrggbb" as it stands in the memory of an image, in the byte order of this machine. */
-function wordOf(colour) {
-  let word = words.get(colour);
-  if (word === undefined) {
-    const parts = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
-    word = new Uint32Array(Uint8Array.from([...parts, 255]).buffer)[0];
-    words.set(colour, word);
-  }
-  return word;
+/** Where the lines of a row begin, and how many it has. */
+function linesOf(strips) {
+  const chosen = kStrips + strips;
+  const critical = 2 * chosen;
+  return { chosen, critical, count: critical + 1 + strips };
 }
 
 class Scene {
@@ -122,23 +33,42 @@ class Scene {
     this.memoryCanvas.setAttribute("aria-label", `Memory of ${run.title} over time: ` +
       run.devices.map(({ device, memory }) => `device ${device} at most ${memory.peak}`).join(", "));
     this.selection = null;
+    // As tall as all rows; of very many a canvas has only those in the window.
+    this.lanes = make("div", { className: "rows" }, this.canvas);
+    this.memoryLanes = make("div", { className: "rows" }, this.memoryCanvas);
   }
 
   /** Heights in CSS pixels. */
   layout(options) {
     const rows = this.run.devices.length;
     const bar = rows <= 16 ? 26 : rows <= 40 ? 16 : rows <= 128 ? 9 : 5;
-    const strip = this.run.hasBeside && options.transfers ? Math.max(3, Math.round(bar / 4)) : 0;
+    const strips = options.transfers ? this.run.strips : 0;
+    const strip = Math.max(3, Math.round(bar / (strips > 1 ? 5 : 4)));
     const gap = bar > 9 ? 4 : 1;
     const memoryRow = rows <= 16 ? 40 : rows <= 40 ? 24 : 12;
-    return { bar, strip, gap, row: bar + strip + gap, rows, memoryRow };
+    return { bar, strip, strips, gap, row: bar + strips * strip + gap, rows, memoryRow };
   }
 
-  /** Sets the size where it changed; returns what to draw on. */
-  static prepare(canvas, width, height) {
+  /**
+   * Makes room for all rows of that height, and gives the canvas those in and near the window, or
+   * all where they are few; returns what to draw on, with the origin at the top of all rows.
+   */
+  prepare(canvas, width, rowHeight, gap) {
     const ratio = window.devicePixelRatio || 1;
+    const rows = this.run.devices.length;
+    const box = canvas.parentElement;
+    box.style.height = `${rows * rowHeight + gap}px`;
+    const { top } = box.getBoundingClientRect();
+    const near = window.innerHeight / 2;
+    const row = (y) => Math.max(0, Math.min(rows, Math.floor((y - top) / rowHeight)));
+    const isAll = rows * rowHeight <= kMostCanvas;
+    this.isPart ||= !isAll;
+    const first = isAll ? 0 : row(-near);
+    const last = isAll ? rows : Math.max(first + 1, row(window.innerHeight + near));
+    const height = (last - first) * rowHeight + gap;
     const columns = Math.round(width * ratio);
     const lines = Math.round(height * ratio);
+    canvas.style.marginTop = `${first * rowHeight}px`;
     if (canvas.width !== columns || canvas.height !== lines) {
       canvas.width = columns;
       canvas.height = lines;
@@ -147,8 +77,9 @@ class Scene {
     const context = canvas.getContext("2d");
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, columns, lines);
+    context.translate(0, -Math.round(first * rowHeight * ratio));
     return { context, ratio, columns: columns - Math.round(kGutter * ratio),
-             gutter: Math.round(kGutter * ratio) };
+             gutter: Math.round(kGutter * ratio), first, last: Math.min(rows, last) };
   }
 
   /** The bars of the selected microbatch, by row; and its path from start to start. */
@@ -171,8 +102,12 @@ class Scene {
           indices.push(i);
           if (name === "blocks") path.push({ rowIndex, start: lane.starts[i], end: lane.ends[i] });
         }
-        lanes[name] = subset(lane, indices);
-        if (name === "blocks") lanes.chosen = new Set(indices);
+        if (name === "blocks") {
+          lanes.blocks = subset(lane, indices);
+          lanes.chosen = new Set(indices);
+        } else {
+          lanes.strips = byStrip(lane, indices, run.strips);
+        }
       }
       return lanes;
     });
@@ -184,20 +119,28 @@ class Scene {
   draw(view, options, theme, axis, width) {
     const size = this.layout(options);
     const height = size.rows * size.row + size.gap;
-    const target = Scene.prepare(this.canvas, width, height);
+    const target = this.prepare(this.canvas, width, size.row, size.gap);
     const { context, columns } = target;
-    const frame = { view, options, theme, size, ...target, count: { calls: 0, lanes: 0, columns } };
-    const perStack = Math.max(1, Math.floor(2 ** 20 / (columns * kLines)));
-    for (let first = 0; first < size.rows; first += perStack) {
-      const end = Math.min(size.rows, first + perStack);
-      const stack = new Stack(columns, (end - first) * kLines);
+    const { ops, whys } = this.run;
+    const word = ({ look, shade }) => wordOf(theme.looks[look][shade]);
+    const frame = {
+      view, options, theme, size, ...target, count: { calls: 0, lanes: 0, columns },
+      lines: linesOf(size.strips), words: ops.map(word),
+      secondWords: ops.map(({ second }) => (second ? word(second) : 0)),
+      idleWords: whys.map(([cause]) => wordOf(theme.idle[cause])),
+    };
+    const lines = frame.lines.count;
+    const perStack = Math.max(1, Math.floor(2 ** 20 / (columns * lines)));
+    for (let { first } = target; first < target.last; first += perStack) {
+      const end = Math.min(target.last, first + perStack);
+      const stack = new Stack(columns, (end - first) * lines);
       const labels = [];
       for (let index = first; index < end; ++index) {
-        labels.push(this.#paintRow(stack, (index - first) * kLines, index, frame));
+        labels.push(this.#paintRow(stack, (index - first) * lines, index, frame));
       }
       stack.finish();
       for (let index = first; index < end; ++index) {
-        this.#showRow(stack, (index - first) * kLines, index, frame, labels[index - first]);
+        this.#showRow(stack, (index - first) * lines, index, frame, labels[index - first]);
       }
     }
     this.#overlay(context, view, columns, theme, axis, size, target, height);
@@ -206,66 +149,66 @@ class Scene {
 
   /** Paints the lines of a row; returns what has room for a label: [i, x0, x1, ...]. */
   #paintRow(stack, line, index, frame) {
-    const { view, options, theme, size, columns, count } = frame;
-    const { run } = this;
-    const row = run.devices[index];
+    const { view, options, theme, size, columns, count, lines, idleWords } = frame;
+    const row = this.run.devices[index];
     const paint = (lane, draw) => {
       ++count.lanes;
       count.calls += paintLane(lane, view, columns, draw);
     };
     if (options.causes) {
       paint(row.idle, (i, x0, x1) =>
-        stack.fill(line + kBlocks, x0, x1, wordOf(theme.idle[run.whys[row.idle.why[i]][0]])));
+        stack.fill(line + kBlocks, x0, x1, idleWords[row.idle.why[i]]));
     }
-    const labels = this.#paintBars(stack, line + kBlocks, row.blocks, row.blocks, frame, paint);
-    if (size.strip > 0) {
-      this.#paintBars(stack, line + kStrip, row.beside, row.beside, frame, paint);
-    }
-    if (this.selection) {
-      const { blocks, beside } = this.selection.rows[index];
-      this.#paintBars(stack, line + kChosen + kBlocks, blocks, row.blocks, frame, paint);
-      if (size.strip > 0) {
-        this.#paintBars(stack, line + kChosen + kStrip, beside, row.beside, frame, paint);
+    const paintAll = (from, blocks, strips) => {
+      for (let level = 0; level < size.strips; ++level) {
+        this.#paintBars(stack, from + kStrips + level, strips[level], row.beside, frame, paint);
       }
+      return this.#paintBars(stack, from + kBlocks, blocks, row.blocks, frame, paint);
+    };
+    const labels = paintAll(line, row.blocks, row.beside.strips);
+    if (this.selection) {
+      const { blocks, strips } = this.selection.rows[index];
+      paintAll(line + lines.chosen, blocks, strips);
     }
     if (options.critical) {
       const colour = wordOf(theme.critical);
       const mark = (at) => (i, x0, x1) => stack.fill(at, x0, x1 - (x1 - x0 > 4 ? 1 : 0), colour);
-      paint(row.blocks.critical, mark(line + kCritical));
-      if (size.strip > 0) paint(row.beside.critical, mark(line + kCriticalStrip));
+      const first = line + lines.critical;
+      paint(row.blocks.critical, mark(first));
+      for (let level = 0; level < size.strips; ++level) {
+        paint(row.beside.criticalStrips[level], mark(first + 1 + level));
+      }
     }
     return labels;
   }
 
   /** Paints `shown`, which are bars of `lane`; the second ops of pairs into the line below. */
-  #paintBars(stack, line, shown, lane, { theme, ratio, size }, paint) {
-    const { run } = this;
+  #paintBars(stack, line, shown, lane, { ratio, size, words, secondWords }, paint) {
     const least = 13 * ratio; // a label needs that much
     const labels = [];
     // A gap of one pixel tells neighbours apart.
     const shownEnd = (x0, x1) => (x1 - x0 > 4 * ratio ? x1 - Math.round(ratio) : x1);
     paint(shown, (i, x0, x1) => {
-      const op = run.ops[lane.op[i]];
-      stack.fill(line, x0, shownEnd(x0, x1), wordOf(theme.looks[op.look][op.shade]));
+      stack.fill(line, x0, shownEnd(x0, x1), words[lane.op[i]]);
       if (size.bar >= 12 && x1 - x0 >= least) labels.push(i, x0, x1);
     });
     if (lane.pairs.count > 0) {
       const pairs = shown === lane ? lane.pairs
         : subset(lane, shown.indices.filter((i) => lane.second.has(i)));
-      paint(pairs, (i, x0, x1) => {
-        const { second } = run.ops[lane.op[i]];
-        stack.fill(line + kHalves, x0, shownEnd(x0, x1), wordOf(theme.looks[second.look][second.shade]));
-      });
+      paint(pairs, (i, x0, x1) =>
+        stack.fill(line + kHalves, x0, shownEnd(x0, x1), secondWords[lane.op[i]]));
     }
     return labels;
   }
 
-  #showRow(stack, line, index, { options, theme, size, context, ratio, columns, gutter, view }, labels) {
+  #showRow(stack, line, index, frame, labels) {
+    const { options, theme, size, context, ratio, columns, gutter, view, lines } = frame;
     const row = this.run.devices[index];
     const px = (css) => Math.round(css * ratio);
     const top = px(size.gap + index * size.row);
     const bar = px(size.bar);
     const strip = px(size.strip);
+    const stripGap = size.strips > 1 && strip > 3 ? 1 : 0;
     const labelled = size.bar >= 9;
     if (labelled || index % Math.ceil(12 / size.row) === 0) {
       context.fillStyle = theme.faint;
@@ -279,7 +222,9 @@ class Scene {
     const showBars = (from) => {
       show(from + kBlocks, top, bar);
       if (row.blocks.pairs.count > 0) show(from + kHalves, top + (bar >> 1), bar - (bar >> 1));
-      if (strip > 0) show(from + kStrip, top + bar, strip);
+      for (let level = 0; level < size.strips; ++level) {
+        show(from + kStrips + level, top + bar + level * strip, strip - stripGap);
+      }
     };
     const end = ((Number(this.run.tTotal) - view.from) / (view.to - view.from)) * columns;
     context.imageSmoothingEnabled = false;
@@ -291,13 +236,15 @@ class Scene {
     this.#labels(context, row.blocks, labels, theme, top, bar, ratio, gutter, () => true);
     context.globalAlpha = 1;
     if (this.selection) {
-      showBars(line + kChosen);
+      showBars(line + lines.chosen);
       const isChosen = (i) => this.selection.rows[index].chosen.has(i);
       this.#labels(context, row.blocks, labels, theme, top, bar, ratio, gutter, isChosen);
     }
     if (!options.critical) return;
-    show(line + kCritical, top, Math.max(1, Math.min(px(4), bar >> 1)));
-    if (strip > 0) show(line + kCriticalStrip, top + bar, Math.max(1, strip >> 1));
+    show(line + lines.critical, top, Math.max(1, Math.min(px(4), bar >> 1)));
+    for (let level = 0; level < size.strips; ++level) {
+      show(line + lines.critical + 1 + level, top + bar + level * strip, Math.max(1, strip >> 1));
+    }
   }
 
   #labels(context, lane, labels, theme, top, bar, ratio, gutter, isShown) {
@@ -358,7 +305,8 @@ class Scene {
       const { rowIndex, lane, index, name } = this.marked;
       const left = Math.max(-px(4), x(lane.starts[index]));
       const right = Math.min(columns + px(4), x(lane.ends[index]));
-      const top = px(size.gap + rowIndex * size.row) + (name === "beside" ? px(size.bar) : 0);
+      const below = name === "beside" ? size.bar + lane.levels[index] * size.strip : 0;
+      const top = px(size.gap + rowIndex * size.row + below);
       const tall = name === "beside" ? px(size.strip) : px(size.bar);
       for (const [colour, line] of [[theme.ground, 5], [theme.ink, 2.5]]) {
         context.strokeStyle = colour;
@@ -369,23 +317,63 @@ class Scene {
     context.restore();
   }
 
+  /**
+   * Pixels, as a path of a thousand steps a device takes far longer to draw. Returns the number of
+   * steps.
+   */
+  #paintMemoryRow(stack, first, lines, memory, { view, theme, most, ratio }) {
+    const edge = Math.max(1, Math.round(1.5 * ratio));
+    const area = wordOf(theme.memory);
+    const line = wordOf(theme.faint);
+    const box = (x0, x1, from, to, word) => {
+      for (let at = from; at < to; ++at) stack.fill(first + at, x0, x1, word);
+    };
+    let begin = 0;
+    let end = -1;
+    let height = null;
+    let before = null;
+    const paint = () => {
+      if (height === null) return;
+      box(begin, end, height + edge, lines, area);
+      box(begin, end, height, height + edge, line);
+      if (before !== null) {
+        box(begin, Math.min(end, begin + edge), Math.min(height, before),
+          Math.max(height, before) + edge, line);
+      }
+      before = height;
+    };
+    const steps = paintMemory(memory, Number(this.run.tTotal), view, stack.columns, (amount, x0, x1) => {
+      const at = Math.min(lines - edge, Math.floor((1 - amount / most) * lines));
+      if (at !== height) {
+        paint();
+        begin = x0;
+        height = at;
+      }
+      end = x1;
+    });
+    paint();
+    return steps;
+  }
+
   /** The memory of every device; the same columns as draw(). */
   drawMemory(view, options, theme, axis, width) {
     const { run } = this;
     const size = this.layout(options);
     const row = size.memoryRow;
-    const height = size.rows * (row + 4) + 4;
-    const target = Scene.prepare(this.memoryCanvas, width, height);
-    const { context, ratio, columns, gutter } = target;
+    const target = this.prepare(this.memoryCanvas, width, row + 4, 4);
+    const { context, ratio, columns, gutter, first, last } = target;
     const px = (css) => Math.round(css * ratio);
-    const count = { calls: 0, lanes: size.rows, columns };
+    const count = { calls: 0, lanes: last - first, columns };
     const limit = run.limitAmount;
     const showsLimit = limit !== null && limit <= 4 * run.peakAmount;
     const most = Math.max(run.peakAmount, showsLimit ? limit : 0) * 1.08;
     const scale = columns / (view.to - view.from);
+    const lines = px(row);
+    const perStack = Math.min(last - first, Math.max(1, Math.floor(2 ** 20 / (columns * lines))));
+    const stack = new Stack(columns, perStack * lines);
     context.textBaseline = "middle";
-    run.devices.forEach(({ device, memory }, index) => {
-      const top = px(4 + index * (row + 4));
+    run.devices.slice(first, last).forEach(({ device }, index) => {
+      const top = px(4 + (first + index) * (row + 4));
       const bottom = top + px(row);
       context.fillStyle = theme.faint;
       context.font = `${px(Math.min(12, row - 1))}px system-ui, sans-serif`;
@@ -398,31 +386,16 @@ class Scene {
         context.fillRect(Math.round((time - view.from) * scale), top, 1, px(row));
       }
       context.fillRect(0, bottom - 1, columns, 1);
-      const edge = new Path2D();
-      let left = 0;
-      let right = null;
-      let y = bottom;
-      count.calls += paintMemory(memory, Number(run.tTotal), view, columns, (amount, x0, x1) => {
-        const next = bottom - Math.round((amount / most) * px(row));
-        if (right === null) {
-          left = x0;
-          edge.moveTo(x0, next);
-        } else if (next !== y) {
-          edge.lineTo(x0, y);
-          edge.lineTo(x0, next);
+      if (index % perStack === 0) {
+        stack.words.fill(0);
+        for (let i = index; i < Math.min(last - first, index + perStack); ++i) {
+          count.calls += this.#paintMemoryRow(stack, (i - index) * lines, lines,
+            run.devices[first + i].memory, { view, theme, most, ratio });
         }
-        y = next;
-        right = x1;
-      });
-      if (right !== null) edge.lineTo(right, y);
-      const area = new Path2D(edge);
-      area.lineTo(right, bottom);
-      area.lineTo(left, bottom);
-      context.fillStyle = theme.memory;
-      context.fill(area);
-      context.strokeStyle = theme.faint;
-      context.lineWidth = Math.max(1, px(1.5));
-      context.stroke(edge);
+        stack.finish();
+      }
+      context.drawImage(stack.canvas, 0, (index % perStack) * lines, columns, lines, 0, top, columns,
+        lines);
       if (showsLimit) {
         const y = bottom - Math.round((limit / most) * px(row));
         context.strokeStyle = theme.limit;

@@ -19,6 +19,15 @@ function axisTicks(view, width, least) {
   return ticks;
 }
 
+/** The indices of the bars at a time. */
+function barsAt(lane, time) {
+  const found = [];
+  for (let i = firstAbove(lane.reach, time); i < lane.count && lane.starts[i] <= time; ++i) {
+    if (lane.ends[i] > time) found.push(i);
+  }
+  return found;
+}
+
 class Timeline {
   constructor(section, runs) {
     this.section = section;
@@ -34,6 +43,12 @@ class Timeline {
     this.#controls(runs);
     this.#stack();
     for (const scene of this.scenes) this.#listen(scene);
+    document.addEventListener("scroll", () => {
+      if (this.scenes.some(({ isPart }) => isPart)) this.requestDraw();
+    });
+    document.addEventListener("pointerdown", ({ target }) => {
+      if (!this.body.contains(target)) this.#point(null);
+    });
     new ResizeObserver(() => this.requestDraw()).observe(this.body);
     this.draw();
   }
@@ -59,7 +74,7 @@ class Timeline {
       return made;
     };
     const toggles = [toggle("critical path", "critical"), toggle("idle by cause", "causes")];
-    if (runs.some((run) => run.hasBeside)) toggles.push(toggle("transfers", "transfers"));
+    if (runs.some((run) => run.strips > 0)) toggles.push(toggle("transfers", "transfers"));
     toggles.push(toggle("memory", "memory"));
     this.search = make("input", { type: "text", inputMode: "numeric", size: 5, id: "microbatch" });
     this.search.addEventListener("change", () => this.#find(this.search.value.trim()));
@@ -89,8 +104,8 @@ class Timeline {
       const limit = scene.run.memory.limitText;
       scene.memoryPart = make("div", {},
         make("h3", { className: "faint", textContent: `memory: at most ${scene.run.peakText}` +
-          (limit ? `, limit ${limit}` : "") }), scene.memoryCanvas);
-      this.body.append(scene.canvas, scene.memoryPart);
+          (limit ? `, limit ${limit}` : "") }), scene.memoryLanes);
+      this.body.append(scene.lanes, scene.memoryPart);
     }
     this.tip = make("div", { className: "tip", hidden: true });
     this.section.append(this.body, this.status, this.tip);
@@ -222,26 +237,26 @@ class Timeline {
   /** The bar or the idle part at a place of the window; null if there is none. */
   itemAt(scene, clientX, clientY) {
     const size = scene.layout(this.options);
-    const y = clientY - scene.canvas.getBoundingClientRect().top - size.gap;
+    const y = clientY - scene.lanes.getBoundingClientRect().top - size.gap;
     const rowIndex = Math.floor(y / size.row);
     const row = scene.run.devices[rowIndex];
     const time = this.timeAt(clientX);
     if (!row || time < this.view.from) return null;
-    const inRow = y - rowIndex * size.row;
-    if (inRow >= size.bar + size.strip) return null;
-    const names = inRow >= size.bar ? ["beside"] : ["blocks", "idle"];
-    for (const name of names) {
+    const below = y - rowIndex * size.row - size.bar;
+    if (below >= size.strips * size.strip) return null;
+    for (const name of below >= 0 ? ["beside"] : ["blocks", "idle"]) {
       const lane = row[name];
-      const index = firstAbove(lane.reach, time);
-      if (index < lane.count && lane.starts[index] <= time) {
-        return { scene, rowIndex, row, lane, name, index };
-      }
+      const all = barsAt(lane, time);
+      if (all.length === 0) continue;
+      const level = Math.floor(below / size.strip);
+      const index = all.find((i) => name === "beside" && lane.levels[i] === level) ?? all[0];
+      return { scene, rowIndex, row, lane, name, index, others: all.filter((i) => i !== index) };
     }
     return null;
   }
 
   /** Sentences about it. */
-  describe({ scene: { run }, row, lane, name, index }) {
+  describe({ scene: { run }, row, lane, name, index, others = [] }) {
     const times = `${exact(lane.exactStart[index])} to ${withUnit(lane.exactEnd[index])}, ` +
       `lasts ${withUnit(lane.exactEnd[index] - lane.exactStart[index])}`;
     if (name === "idle") {
@@ -263,6 +278,11 @@ class Timeline {
     const by = named(run, lane.by[index]);
     lines.push(by ? `released by ${by}` : "began at once");
     if (lane.isCritical.has(index)) lines.push("on the critical path");
+    if (others.length > 0) {
+      const first = others.slice(0, 4).map((i) => token(run, lane, i)).join(", ");
+      const more = others.length > 4 ? ` and ${others.length - 4} more` : "";
+      lines.push(`at the same time: ${first}${more}`);
+    }
     return lines;
   }
 
@@ -298,7 +318,7 @@ class Timeline {
 
   #describe() {
     if (this.microbatch === null) {
-      this.status.textContent = "Wheel or +/\u2212 zooms, dragging pans, a double click shows all; " +
+      this.status.textContent = "Wheel, two fingers or +/\u2212 zoom, dragging pans, a double click shows all; " +
         "a click on a block follows its microbatch.";
       return;
     }
@@ -343,8 +363,9 @@ class Timeline {
       for (const end of ["pointerup", "pointercancel"]) {
         target.addEventListener(end, (event) => this.#up(event, scene, end === "pointerup"));
       }
-      target.addEventListener("pointerleave", () => {
-        if (this.pointers.size === 0) this.#point(null);
+      target.addEventListener("pointerleave", (event) => {
+        // A finger that is lifted leaves, too; what it tapped stays named.
+        if (this.pointers.size === 0 && event.pointerType !== "touch") this.#point(null);
       });
     }
     canvas.addEventListener("keydown", (event) => this.#key(event, scene));
@@ -388,8 +409,9 @@ class Timeline {
     this.#point(null);
     if (this.pointers.size === 2) {
       const other = [...this.pointers].find(([id]) => id !== event.pointerId)[1];
+      // Both fingers keep the times that they are on.
       const factor = Math.abs(before - other) / Math.max(1, Math.abs(event.clientX - other));
-      this.zoom(Math.max(0.5, Math.min(2, factor)), this.timeAt((event.clientX + other) / 2));
+      this.zoom(Math.max(0.5, Math.min(2, factor)), this.timeAt(other));
     } else {
       this.pan((before - event.clientX) / (this.body.clientWidth - kGutter));
     }
@@ -398,6 +420,7 @@ class Timeline {
 
   #up(event, scene, isClick) {
     if (!this.pointers.delete(event.pointerId)) return;
+    if (!isClick) this.#point(null);
     if (!isClick || this.pressed.hasMoved || event.currentTarget !== scene.canvas) return;
     const item = this.itemAt(scene, event.clientX, event.clientY);
     this.#point(item, event.clientX, event.clientY);
@@ -406,7 +429,7 @@ class Timeline {
 
   #memoryTip(event, scene) {
     const size = scene.layout(this.options);
-    const y = event.clientY - scene.memoryCanvas.getBoundingClientRect().top - 4;
+    const y = event.clientY - scene.memoryLanes.getBoundingClientRect().top - 4;
     const row = scene.run.devices[Math.floor(y / (size.memoryRow + 4))];
     const time = this.timeAt(event.clientX);
     if (!row || time < this.view.from || time >= Number(scene.run.tTotal)) return this.#point(null);
@@ -446,7 +469,7 @@ class Timeline {
     const item = { scene, rowIndex, row: rows[rowIndex], lane, name: "blocks", index };
     this.#reveal(lane.starts[index], lane.ends[index]);
     const size = scene.layout(this.options);
-    const box = scene.canvas.getBoundingClientRect();
+    const box = scene.lanes.getBoundingClientRect();
     const share = (lane.starts[index] - this.view.from) / (this.view.to - this.view.from);
     this.#point(item, box.left + kGutter + share * (box.width - kGutter),
       box.top + size.gap + rowIndex * size.row + size.bar);
@@ -462,6 +485,7 @@ class Timeline {
     this.show({ from: begin, to: begin + length });
   }
 
+  /** Also where the width has changed. */
   changeTheme() {
     this.#legend();
     this.draw();
