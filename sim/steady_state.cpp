@@ -18,6 +18,7 @@
 #include "sim/dependencies.hpp"
 #include "sim/engine.hpp"
 #include "sim/error.hpp"
+#include "sim/streaming.hpp"
 #include "sim/transfer_order.hpp"
 
 namespace pipesim {
@@ -476,7 +477,9 @@ SteadyState steady_state(const Problem& problem, const BuildProgram& build) {
 
 Ratio measured_slope(const Problem& problem, const BuildProgram& build) {
   const auto total = [&](const Problem& scaled) {
-    return total_time(simulate(scaled, build(scaled)));
+    const Program program = build(scaled);
+    const std::optional<Ticks> streamed = stream_total(scaled, program);
+    return streamed ? *streamed : total_time(simulate(scaled, program));
   };
   const Ticks longer = total(one_step(problem, 2)) - total(one_step(problem, 1));
   return {.numerator = longer.count, .denominator = problem.microbatches / problem.slices};

@@ -26,7 +26,7 @@ enum class FastForward {
   jumps   ///< and leaps over repetitions that only shift in time
 };
 
-/// By lane, or nothing where the lanes wait for each other (a deadlock). Throws Error if a time
+/// By lane; empty where the lanes wait for each other (a deadlock). Throws Error if a time
 /// leaves the range of Ticks.
 std::vector<LaneTimes> stream_times(const StreamProgram& program, FastForward fast_forward);
 

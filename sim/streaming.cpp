@@ -53,7 +53,21 @@ std::optional<std::vector<std::int64_t>> peaks(const Problem& problem, const Mem
   return peaks;
 }
 
+/// The latest of all ends.
+Ticks total(const std::vector<LaneTimes>& lanes) {
+  Ticks total;
+  for (const LaneTimes& lane : lanes) total = std::max(total, Ticks{lane.last_end});
+  return total;
+}
+
 }  // namespace
+
+std::optional<Ticks> stream_total(const Problem& problem, const Program& program) {
+  const std::optional<StreamProgram> stream = stream_program(problem, program);
+  if (!stream) return std::nullopt;
+  const std::vector<LaneTimes> times = stream_times(*stream, FastForward::jumps);
+  return times.empty() ? std::nullopt : std::optional(total(times));
+}
 
 std::optional<StreamedRun> stream_run(const Problem& problem, const Program& program,
                                       FastForward fast_forward) {
@@ -67,10 +81,9 @@ std::optional<StreamedRun> stream_run(const Problem& problem, const Program& pro
   if (times.empty()) return std::nullopt;
 
   StreamedRun run;
-  Ticks t_total;
+  const Ticks t_total = total(times);
   Ticks longest_span;
   for (const LaneTimes& lane : times) {
-    t_total = std::max(t_total, Ticks{lane.last_end});
     longest_span = std::max(longest_span, Ticks{lane.last_end - lane.first_start});
   }
   std::vector<DeviceMetrics> devices;

@@ -29,4 +29,7 @@ struct StreamedRun {
 std::optional<StreamedRun> stream_run(const Problem& problem, const Program& program,
                                       FastForward fast_forward = FastForward::jumps);
 
+/// T_total alone, under the same conditions but the memory limit, which does not matter.
+std::optional<Ticks> stream_total(const Problem& problem, const Program& program);
+
 }  // namespace pipesim
