@@ -7,7 +7,6 @@
 #include <boost/graph/graph_concepts.hpp>
 #include <boost/graph/strong_components.hpp>
 #include <boost/graph/topological_sort.hpp>
-#include <boost/iterator/function_output_iterator.hpp>
 #include <boost/range/iterator_range.hpp>
 #include <optional>
 
@@ -148,61 +147,43 @@ Error deadlock_error(const TaskGraph& graph, const std::vector<TaskId>& cycle) {
   return Error(Fault{.pointer = "/schedule", .what = std::move(text)}, ErrorKind::run_failed);
 }
 
-namespace {
-
-std::vector<TaskId> sorted(const TaskGraph& graph, Progress* progress) {
-  const Phase phase(progress, "sorting the tasks", static_cast<std::int64_t>(graph.size()),
-                    "tasks");
+std::vector<TaskId> topological_order(const TaskGraph& graph) {
   std::vector<TaskId> order;
   order.reserve(graph.size());
-  const auto add = [&](TaskId task) {
-    order.push_back(task);
-    phase.advance();
-  };
   std::vector<boost::default_color_type> color(graph.size());
-  boost::topological_sort(graph, boost::make_function_output_iterator(add),
+  boost::topological_sort(graph, std::back_inserter(order),
                           boost::color_map(boost::make_iterator_property_map(
                               color.begin(), boost::typed_identity_property_map<TaskId>())));
   std::reverse(order.begin(), order.end());
   return order;
 }
 
-std::vector<Ticks> longest_starts(const TaskGraph& graph, Progress* progress) {
-  const std::vector<TaskId> order = sorted(graph, progress);
-  const Phase phase(progress, "following the longest path", static_cast<std::int64_t>(graph.size()),
-                    "tasks");
+std::vector<Ticks> longest_path_starts(const TaskGraph& graph) {
   std::vector<Ticks> start(graph.size());
-  for (const TaskId task : order) {
+  for (const TaskId task : topological_order(graph)) {
     for (const TaskEdge& edge : boost::make_iterator_range(in_edges(task, graph))) {
       const Ticks end = start[edge.source] + graph.duration(edge.source, start[edge.source]);
       start[task] = std::max(start[task], end + latency(edge, graph));
     }
-    phase.advance();
   }
   return start;
 }
 
-TaskId last_task(const TaskGraph& graph, const std::vector<Ticks>& start) {
-  TaskId last = 0;
-  Ticks latest{-1};
-  for (TaskId task = 0; task < graph.size(); ++task) {
-    const Ticks end = start[task] + graph.duration(task, start[task]);
-    if (end > latest) {
-      latest = end;
-      last = task;
-    }
-  }
-  return last;
+namespace {
+
+TaskId last_task(const Timeline& timeline) {
+  const auto last =
+      std::max_element(timeline.spans.begin(), timeline.spans.end(),
+                       [](const Span& left, const Span& right) { return left.end < right.end; });
+  return static_cast<TaskId>(last - timeline.spans.begin());
 }
 
-/// The predecessor whose result or lane the task had to wait for longest, the one on its lane
-/// first; kNoTask for a task without predecessors.
-TaskId binding_predecessor(const TaskGraph& graph, const std::vector<Ticks>& start, TaskId task) {
-  for (const TaskEdge& edge : boost::make_iterator_range(in_edges(task, graph))) {
-    if (start[edge.source] + graph.duration(edge.source, start[edge.source]) +
-            latency(edge, graph) ==
-        start[task]) {
-      return edge.source;
+/// A predecessor whose result or lane let the task start when it did, the one on its lane first;
+/// kNoTask for a task without predecessors.
+TaskId binding_predecessor(const TaskGraph& graph, const Timeline& timeline, TaskId task) {
+  for (const Neighbor& before : graph.predecessors(task)) {
+    if (timeline.spans[before.task].end + before.latency == timeline.spans[task].start) {
+      return before.task;
     }
   }
   return kNoTask;
@@ -218,28 +199,22 @@ void add_to_runs(std::vector<CriticalRun>& runs, const Op& op, Device device) {
 
 }  // namespace
 
-std::vector<TaskId> topological_order(const TaskGraph& graph) { return sorted(graph, nullptr); }
-
-std::vector<Ticks> longest_path_starts(const TaskGraph& graph) {
-  return longest_starts(graph, nullptr);
-}
-
-CriticalPath critical_path(const TaskGraph& graph, Progress* progress) {
-  const std::vector<Ticks> start = longest_starts(graph, progress);
+CriticalPath critical_path(const TaskGraph& graph, const Timeline& timeline) {
   CriticalPath path;
-  const TaskId last = last_task(graph, start);
-  for (TaskId task = last; task != kNoTask; task = binding_predecessor(graph, start, task)) {
+  const TaskId last = last_task(timeline);
+  for (TaskId task = last; task != kNoTask; task = binding_predecessor(graph, timeline, task)) {
     path.tasks.push_back(task);
   }
   std::reverse(path.tasks.begin(), path.tasks.end());
   for (const TaskId task : path.tasks) {
-    if (!is_compute(graph.op(task).kind)) continue;
-    const Op& op = graph.op(task);
-    const bool is_forward = role(op.kind) == Role::forward || role(op.kind) == Role::recompute;
-    (is_forward ? path.forward : path.backward) += graph.duration(task, start[task]);
-    add_to_runs(path.runs, op, graph.device(task));
+    const Span& span = timeline.spans[task];
+    if (!is_compute(span.op.kind)) continue;
+    const bool is_forward =
+        role(span.op.kind) == Role::forward || role(span.op.kind) == Role::recompute;
+    (is_forward ? path.forward : path.backward) += span.end - span.start;
+    add_to_runs(path.runs, span.op, graph.device(task));
   }
-  path.waiting = start[last] + graph.duration(last, start[last]) - path.forward - path.backward;
+  path.waiting = timeline.spans[last].end - path.forward - path.backward;
   return path;
 }
 

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "sim/error.hpp"
-#include "sim/progress.hpp"
 #include "sim/task_graph.hpp"
+#include "sim/timeline.hpp"
 #include "sim/types.hpp"
 
 namespace pipesim {
@@ -52,8 +52,7 @@ struct CriticalPath {
 };
 
 /// Of several critical paths the one that ends in the lowest task and, going back, stays on its
-/// lane where it can. Uses BGL's topological sort and edges. Requires a graph without a cycle.
-/// Reports to `progress`, which may be null.
-CriticalPath critical_path(const TaskGraph& graph, Progress* progress = nullptr);
+/// lane where it can. Requires the timeline of that graph.
+CriticalPath critical_path(const TaskGraph& graph, const Timeline& timeline);
 
 }  // namespace pipesim

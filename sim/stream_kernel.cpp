@@ -84,24 +84,28 @@ template <bool kHasLatency>
   run_all<kHasLatency>(begin, end, arrays);
 }
 
+#endif
+
 template <bool kHasLatency>
-Kernel fastest() {
+std::vector<Kernel> kernels_with() {
+  std::vector<Kernel> kernels = {run_portable<kHasLatency>};
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("avx2")) kernels.push_back(run_avx2<kHasLatency>);
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512dq")) {
-    return run_avx512<kHasLatency>;
+    kernels.push_back(run_avx512<kHasLatency>);
   }
-  return __builtin_cpu_supports("avx2") ? run_avx2<kHasLatency> : run_portable<kHasLatency>;
-}
-#else
-template <bool kHasLatency>
-Kernel fastest() {
-  return run_portable<kHasLatency>;
-}
 #endif
+  return kernels;
+}
 
 }  // namespace
 
-Kernel fastest_kernel(bool has_latency) { return has_latency ? fastest<true>() : fastest<false>(); }
+std::vector<Kernel> kernels(bool has_latency) {
+  return has_latency ? kernels_with<true>() : kernels_with<false>();
+}
+
+Kernel fastest_kernel(bool has_latency) { return kernels(has_latency).back(); }
 
 Kernel kernel_with_starts(bool has_latency) {
   return has_latency ? run_with_starts<true> : run_with_starts<false>;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 namespace pipesim {
 
@@ -26,6 +27,9 @@ struct KernelArrays {
 };
 
 using Kernel = void (*)(const KernelRun* begin, const KernelRun* end, const KernelArrays& arrays);
+
+/// All that the processor can run, the fastest last; they do the same.
+std::vector<Kernel> kernels(bool has_latency);
 
 /// For each op: start = max(lane, input), communication += min(latency of the input, start - lane),
 /// lane = start + duration, output = lane + latency. The runs come one after another; within one

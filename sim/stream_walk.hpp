@@ -17,6 +17,8 @@ struct LaneTimes {
   /// Of the time between its ops, that in which a message was under way that the next op waited
   /// for.
   std::int64_t communication = 0;
+
+  friend bool operator==(const LaneTimes&, const LaneTimes&) = default;
 };
 
 /// What the walk may do besides taking op after op.

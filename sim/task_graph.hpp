@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -37,14 +38,19 @@ struct Neighbor {
 /// The neighbours of one task in one direction, those of its lanes first; no allocation.
 class NeighborList {
  public:
-  void add(const Neighbor& neighbor) { items_[size_++] = neighbor; }
-  const Neighbor& operator[](std::size_t index) const { return items_[index]; }
-  const Neighbor* begin() const { return items_.data(); }
-  const Neighbor* end() const { return items_.data() + size_; }
+  void add(const Neighbor& neighbor) { std::construct_at(&items_.list[size_++], neighbor); }
+  const Neighbor& operator[](std::size_t index) const { return items_.list[index]; }
+  const Neighbor* begin() const { return items_.list.data(); }
+  const Neighbor* end() const { return items_.list.data() + size_; }
   std::size_t size() const { return size_; }
 
  private:
-  std::array<Neighbor, 12> items_;  // three lanes, the data of two overlapped ops, a step's end
+  // Most lists have two or three neighbours: the places of the others are never written.
+  union Items {
+    Items() {}                      // NOLINT(modernize-use-equals-default): it would be deleted
+    std::array<Neighbor, 12> list;  // three lanes, the data of two overlapped ops, a step's end
+  };
+  Items items_;
   std::size_t size_ = 0;
 };
 

@@ -22,7 +22,7 @@ inline Report report_of(const TaskGraph& graph, const Timeline& timeline) {
   report.config.schedule = "custom";
   report.config.time_unit = TimeUnit::ps;
   report.metrics.t_total = total_time(timeline);
-  report.critical_path = critical_path(graph);
+  report.critical_path = critical_path(graph, timeline);
   report.memory = memory_rules(graph.problem());
   return report;
 }

@@ -3,14 +3,17 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <string>
 
 #include "sim/engine.hpp"
+#include "sim/error.hpp"
 #include "sim/idle.hpp"
 #include "sim/memory.hpp"
 #include "sim/metrics.hpp"
+#include "sim/stream_kernel.hpp"
 #include "sim/stream_program.hpp"
 #include "tests/problems.hpp"
 #include "tests/random_runs.hpp"
@@ -66,6 +69,18 @@ void check_against_engine(const StreamedRun& streamed, const Problem& problem,
   for (std::size_t i = 0; i < parts.size(); ++i) {
     CAPTURE(i);
     CHECK(streamed.idle[i] == idle_times(parts[i]));
+  }
+}
+
+void check_starts(const Problem& problem, const Program& program, FastForward fast_forward) {
+  const Timeline timeline = simulate(TaskGraph(problem, program));
+  const auto starts = stream_starts(stream_program(problem, program).value(), fast_forward);
+  REQUIRE(starts.size() == timeline.devices());
+  for (std::size_t device = 0; device < starts.size(); ++device) {
+    CAPTURE(device);
+    CHECK(std::equal(
+        starts[device].begin(), starts[device].end(), timeline.begin(device), timeline.end(device),
+        [](std::int64_t start, const Span& span) { return Ticks{start} == span.start; }));
   }
 }
 
@@ -138,9 +153,108 @@ TEST_SUITE("unit") {
       CHECK(tally.at(name).runs > 0);
       CHECK(tally.at(name).streamed == tally.at(name).runs);
     }
-    for (const auto& [name, count] : tally) {
-      MESSAGE(name, ": ", count.streamed, " of ", count.runs);
+  }
+
+  TEST_CASE("stored starts are the engine's") {
+    std::mt19937_64 random(5);
+    for (const char* const name : {"gpipe", "1f1b", "kfkb", "zb_h1", "interleaved_1f1b"}) {
+      CAPTURE(name);
+      const Schedule& schedule = *find_schedule(builtin_schedules(), name);
+      for (int run = 0; run < 12; ++run) {
+        const auto p = static_cast<int>(test::draw(random, 1, 6));
+        const Problem problem = random_stages(random, schedule, p, 40 * p);
+        const Program program = test::program_of(name, problem);
+        check_starts(problem, program, FastForward::none);
+        check_starts(problem, program, FastForward::loops);
+      }
     }
+  }
+
+  TEST_CASE("leaps over very many microbatches end where taking them one by one ends") {
+    std::mt19937_64 random(6);
+    for (const char* const name : {"gpipe", "1f1b", "eager_1f1b", "kfkb", "zb_h1", "zb_h2"}) {
+      CAPTURE(name);
+      const Schedule& schedule = *find_schedule(builtin_schedules(), name);
+      for (int run = 0; run < 10; ++run) {
+        const auto p = static_cast<int>(test::draw(random, 1, 12));
+        const auto m = static_cast<int>(test::draw(random, 20'000, 40'000));
+        const Problem problem = random_stages(random, schedule, p, m);
+        const StreamProgram program =
+            stream_program(problem, test::program_of(name, problem)).value();
+        const std::vector<LaneTimes> expected = stream_times(program, FastForward::none);
+        CAPTURE(p);
+        CAPTURE(m);
+        CHECK(stream_times(program, FastForward::loops) == expected);
+        CHECK(stream_times(program, FastForward::jumps) == expected);
+      }
+    }
+  }
+
+  TEST_CASE("every kernel does the same") {
+    std::mt19937_64 random(7);
+    constexpr std::int64_t kLanes = 37;
+    for (const bool has_latency : {false, true}) {
+      const auto drawn = [&](std::int64_t size) {
+        std::vector<std::int64_t> values;
+        for (std::int64_t i = 0; i < size; ++i) values.push_back(test::draw(random, 0, 100));
+        return values;
+      };
+      // Lanes, inputs and outputs after another; a run without input and one without output.
+      const std::vector<std::int64_t> values = drawn(3 * kLanes);
+      const std::vector<std::int64_t> duration = drawn(kLanes);
+      const std::vector<std::int64_t> latency = drawn(kLanes);
+      const std::vector<KernelRun> runs = {
+          {.count = kLanes, .lane = 0, .input = kLanes, .output = 2 * kLanes, .op = 0},
+          {.count = 5, .lane = 3, .input = -1, .output = 2 * kLanes + 4, .op = 6},
+          {.count = 9, .lane = 8, .input = kLanes + 2, .output = -1, .op = 1}};
+      std::vector<std::vector<std::int64_t>> results;
+      for (const Kernel kernel : kernels(has_latency)) {
+        std::vector<std::int64_t> now = values;
+        std::vector<std::int64_t> communication(kLanes);
+        kernel(runs.data(), runs.data() + runs.size(),
+               {.values = now.data(),
+                .communication = communication.data(),
+                .duration = duration.data(),
+                .latency_in = latency.data(),
+                .latency_out = latency.data()});
+        now.insert(now.end(), communication.begin(), communication.end());
+        results.push_back(std::move(now));
+      }
+      for (const auto& result : results) CHECK(result == results.front());
+      CHECK(results.front() != values);
+    }
+  }
+
+  TEST_CASE("what cannot be streamed is left to the engine") {
+    const Problem problem = test::equal_stages(2, 4, 1, 2);
+    const auto custom = [](std::vector<Item> second) {
+      return Program{
+          .lanes = {{repeat(4, {forward(Stage{0}, 0)}), repeat(4, {backward(Stage{0}, 0)})},
+                    std::move(second)}};
+    };
+    // In order, then with microbatches of one lane turned round, then a backward before its
+    // forward.
+    CHECK(stream_run(problem, custom({repeat(4, {forward(Stage{1}, 0), backward(Stage{1}, 0)})})));
+    CHECK_FALSE(stream_run(problem, custom({repeat(4, {with_stride(forward(Stage{1}, 3), -1),
+                                                       with_stride(backward(Stage{1}, 3), -1)})})));
+    CHECK_FALSE(
+        stream_run(problem, custom({repeat(4, {backward(Stage{1}, 0), forward(Stage{1}, 0)})})));
+    // A cycle over both lanes: a deadlock.
+    CHECK_FALSE(stream_run(
+        problem,
+        {.lanes = {{forward(Stage{0}, 0), backward(Stage{0}, 0), repeat(3, {forward(Stage{0}, 1)}),
+                    repeat(3, {backward(Stage{0}, 1)})},
+                   {repeat(4, {forward(Stage{1}, 0)}), repeat(4, {backward(Stage{1}, 0)})}}}));
+    Problem limited = problem;
+    limited.memory_limit = 3;
+    CHECK_FALSE(stream_run(limited, test::program_of("gpipe", problem)));
+    CHECK(stream_run(limited, test::program_of("1f1b", problem)));
+  }
+
+  TEST_CASE("times beyond the range of ticks are refused after any number of microbatches") {
+    const Problem problem = test::equal_stages(3, 2'000'000'000, 2'000'000'000, 4'000'000'000);
+    CHECK_THROWS_AS(stream_run(problem, test::program_of("1f1b", problem)), TimeOverflow);
+    CHECK_THROWS_AS(stream_total(problem, test::program_of("gpipe", problem)), TimeOverflow);
   }
 }
 

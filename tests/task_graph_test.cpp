@@ -81,12 +81,13 @@ TEST_SUITE("unit") {
     const Problem problem = test::problem_of(1, {{Ticks{1}, Ticks{0}}, {Ticks{1}, Ticks{2}}});
     const TaskGraph graph(problem, test::program_of("1f1b", problem));
     // 0B0 takes no time, so it ends with 1B0.
-    CHECK(critical_path(graph).tasks == std::vector<TaskId>{0, 2, 3, 1});
+    CHECK(critical_path(graph, simulate(graph)).tasks == std::vector<TaskId>{0, 2, 3, 1});
   }
 
   TEST_CASE("the critical path of hw5_2 goes down, stays on the last stage and comes back") {
     const Problem problem = test::equal_stages(4, 8, 2, 4);
-    const CriticalPath path = critical_path(TaskGraph(problem, test::program_of("1f1b", problem)));
+    const TaskGraph graph(problem, test::program_of("1f1b", problem));
+    const CriticalPath path = critical_path(graph, simulate(graph));
     CHECK(path.forward == Ticks{22});
     CHECK(path.backward == Ticks{44});
     CHECK(path.waiting == Ticks{0});

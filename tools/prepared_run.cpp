@@ -207,7 +207,10 @@ Ran run_tasks(const Prepared& prepared, Progress* progress) {
 Finished simulate(const Prepared& prepared, Formula formula, Progress* progress) {
   auto [graph, timeline] = run_tasks(prepared, progress);
   Report report = report_on(prepared, graph, timeline, progress);
-  report.critical_path = critical_path(graph, progress);
+  {
+    const Phase phase(progress, "following the critical path");
+    report.critical_path = critical_path(graph, timeline);
+  }
   complete_report(prepared, formula, progress, report);
   return {.graph = std::move(graph), .timeline = std::move(timeline), .report = std::move(report)};
 }

@@ -36,7 +36,7 @@ void check_invariants(const Metrics& metrics) {
 }
 
 void check_critical_path(const TaskGraph& graph, const Timeline& timeline) {
-  const CriticalPath path = critical_path(graph);
+  const CriticalPath path = critical_path(graph, timeline);
   CHECK(path.forward + path.backward + path.waiting == total_time(timeline));
   const bool is_free = graph.problem().communication.inter.latency == Ticks{0};
   if (is_free) CHECK(path.waiting == Ticks{0});

@@ -78,7 +78,7 @@ void check_run(const test::Run& run) {
     for (const Int128 time : idle_times(idle[device])) sum += time;
     CHECK((sum == of.idle.count));
   }
-  const CriticalPath path = critical_path(decided);
+  const CriticalPath path = critical_path(decided, timeline);
   CHECK(path.forward + path.backward + path.waiting == metrics.t_total);
 
   check_limit(run, graph, timeline);
