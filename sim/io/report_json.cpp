@@ -120,11 +120,12 @@ std::string object(const Report& report) {
                                                              : value.value;
     text += fmt::format("  \"{}\": {},\n", value.key, json);
   }
-  std::string devices;
+  text += "  \"devices\": [";
   for (std::size_t i = 0; i < report.metrics.devices.size(); ++i) {
-    devices += (i == 0 ? "\n    " : ",\n    ") + device_json(report, i);
+    text += i == 0 ? "\n    " : ",\n    ";
+    text += device_json(report, i);
   }
-  text += fmt::format("  \"devices\": [{}\n  ],\n", devices);
+  text += "\n  ],\n";
   text += fmt::format("  \"critical_path\": {},\n", critical_path_json(report));
   text += fmt::format(
       "  \"iteration_time\": {},\n",
@@ -155,7 +156,11 @@ std::string exact_time(Int128 ticks, TimeUnit unit) {
   return format_time(Ticks{static_cast<std::int64_t>(ticks)}, unit);
 }
 
-std::string report_json(const Report& report) { return object(report) + "\n"; }
+std::string report_json(const Report& report) {
+  std::string text = object(report);
+  text += '\n';
+  return text;
+}
 
 std::string comparison_json(const std::vector<ComparedSchedule>& compared) {
   std::string rows;
