@@ -179,7 +179,7 @@ void StreamPeriod::store() {
   for (std::size_t i = 0; i < lane_of_number_.size(); ++i) {
     LaneState& lane = lanes_[static_cast<std::size_t>(lane_of_number_[i])];
     lane.time = values_[i];
-    lane.times.communication += communication_[i];
+    lane.communication += communication_[i];
     lane.starts = starts_[i];
   }
   for (std::size_t i = 0; i < channels_.size(); ++i) {

@@ -71,6 +71,7 @@ class Writer {
       if (!add_blocks(lane, written_.lanes.emplace_back())) return std::nullopt;
     }
     set_marks();
+    for (const std::vector<StreamBlock>& lane : written_.lanes) mark_ends(lane);
     return std::move(written_);
   }
 
@@ -246,6 +247,16 @@ class Writer {
     };
     for (StreamOp& op : written_.ops) op.mark = next();
     for (StreamChannel& channel : written_.channels) channel.mark = next();
+  }
+
+  void mark_ends(const std::vector<StreamBlock>& blocks) {
+    for (const StreamBlock& block : blocks) {
+      if (block.blocks.empty()) {
+        written_.ops[block.end_op - 1].body = block.end_op - block.first_op;
+      } else {
+        mark_ends(block.blocks);
+      }
+    }
   }
 
   const Problem& problem_;

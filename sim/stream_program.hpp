@@ -20,6 +20,7 @@ struct StreamOp {
   std::int32_t input = kNoChannel;   ///< where it takes the time from which its input is there
   std::int32_t output = kNoChannel;  ///< where it puts the time from which its result is there
   std::uint64_t mark = 0;            ///< a number that tells its place in the program from others
+  std::uint32_t body = 0;            ///< of the last op of a body, how many ops it has; else 0
   bool is_forward = false;
   bool is_gradient = false;
 };

@@ -74,7 +74,7 @@ class Walk {
       : program_(program),
         fast_forward_(fast_forward),
         lanes_(program.lanes.size()),
-        channels_(program.channels.size()) {
+        channels_(program.channels.begin(), program.channels.end()) {
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
       lanes_[lane].frames.push_back({.blocks = &program.lanes[lane], .at = 0, .repetitions = 1});
       enter_next(lanes_[lane], program);
@@ -122,50 +122,42 @@ class Walk {
     mark_ -= op.mark;
     std::int64_t start = lane.time;
     if (op.input != kNoChannel) {
-      const StreamChannel& channel = program_.channels[static_cast<std::size_t>(op.input)];
-      const std::int64_t there = channels_[static_cast<std::size_t>(op.input)].values.pop();
+      ChannelState& channel = channels_[static_cast<std::size_t>(op.input)];
+      const std::int64_t there = channel.values.pop();
       mark_ -= channel.mark;
       if (there > start) {
-        if (lane.times.first_start >= 0) {
-          lane.times.communication += std::min(there - start, channel.latency);
-        }
+        // Before its first op a lane waits for the pipeline to fill.
+        if (lane.first_start >= 0) lane.communication += std::min(there - start, channel.latency);
         start = there;
       }
     }
     const std::int64_t end = sum(start, op.duration);
     lane.time = end;
     if (lane.starts != nullptr) *lane.starts++ = start;
-    if (lane.times.first_start < 0) lane.times.first_start = start;
-    if (op.is_gradient && lane.times.first_gradient_start < 0) {
-      lane.times.first_gradient_start = start;
-    }
-    if (op.is_forward) lane.times.last_forward_end = end;
-    if (op.output != kNoChannel) put(op.output, end);
+    if (lane.first_start < 0) lane.first_start = start;
+    if (op.is_forward) lane.last_forward_end = end;
+    if (op.is_gradient && lane.first_gradient_start < 0) lane.first_gradient_start = start;
+    if (op.output != kNoChannel) put(channels_[static_cast<std::size_t>(op.output)], end);
     go_on(index, lane);
   }
 
-  void put(std::int32_t output, std::int64_t end) {
-    const StreamChannel& channel = program_.channels[static_cast<std::size_t>(output)];
-    ChannelState& state = channels_[static_cast<std::size_t>(output)];
-    state.values.push(sum(end, channel.latency));
+  void put(ChannelState& channel, std::int64_t end) {
+    channel.values.push(sum(end, channel.latency));
     mark_ += channel.mark;
-    if (state.is_awaited) {
-      state.is_awaited = false;
-      next_.push_back(channel.consumer);
-    }
+    if (!channel.is_awaited) return;
+    channel.is_awaited = false;
+    next_.push_back(channel.consumer);
   }
 
   void go_on(std::int32_t index, LaneState& lane) {
-    if (++lane.op == lane.end) {
-      if (--lane.repetitions > 0) {
-        lane.op = lane.begin;
-      } else {
-        enter_next(lane, program_);
-        if (lane.op == nullptr) {
-          lane.times.last_end = lane.time;
-          return;
-        }
-      }
+    const std::uint32_t body = lane.op->body;
+    if (body == 0) {
+      ++lane.op;
+    } else if (--lane.repetitions > 0) {
+      lane.op -= body - 1;
+    } else {
+      enter_next(lane, program_);
+      if (lane.op == nullptr) return;
     }
     mark_ += lane.op->mark;
     queue(index);
@@ -268,7 +260,13 @@ std::vector<LaneTimes> stream_times(const StreamProgram& program, FastForward fa
   std::vector<LaneTimes> times;
   if (!walk.run()) return times;
   times.reserve(walk.lanes().size());
-  for (const LaneState& lane : walk.lanes()) times.push_back(lane.times);
+  for (const LaneState& lane : walk.lanes()) {
+    times.push_back({.first_start = lane.first_start,
+                     .first_gradient_start = lane.first_gradient_start,
+                     .last_forward_end = lane.last_forward_end,
+                     .last_end = lane.time,
+                     .communication = lane.communication});
+  }
   return times;
 }
 
