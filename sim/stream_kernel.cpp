@@ -79,8 +79,9 @@ template <bool kHasLatency>
 }
 
 template <bool kHasLatency>
-[[gnu::target("avx512f,avx512vl,avx512dq,prefer-vector-width=512")]] void run_avx512(
-    const KernelRun* begin, const KernelRun* end, const KernelArrays& arrays) {
+[[gnu::target("avx512f,avx512vl,avx512dq")]] void run_avx512(const KernelRun* begin,
+                                                             const KernelRun* end,
+                                                             const KernelArrays& arrays) {
   run_all<kHasLatency>(begin, end, arrays);
 }
 
