@@ -11,6 +11,9 @@
 #include <thread>
 #include <vector>
 
+#include "sim/task_graph.hpp"
+#include "tools/memory.hpp"
+
 using namespace pipesim;
 using namespace std::chrono_literals;
 
@@ -87,6 +90,17 @@ TEST_SUITE("unit") {
       CHECK(thrown({50, 51, 52, 75, 99}, jobs) == "50");
       CHECK(thrown({1, 2, 60, 98}, jobs) == "1");
     }
+  }
+
+  TEST_CASE("jobs_that_fit: together in the memory, but at least one") {
+    constexpr std::int64_t kMany = std::int64_t{1} << 61;
+    CHECK(jobs_that_fit(4, 100, 400 * kBytesPerTask) == 4);
+    CHECK(jobs_that_fit(4, 100, 400 * kBytesPerTask - 1) == 3);
+    CHECK(jobs_that_fit(4, 100, 1000 * kBytesPerTask) == 4);
+    CHECK(jobs_that_fit(4, 100, 100 * kBytesPerTask) == 1);
+    CHECK(jobs_that_fit(4, 100, 0) == 1);
+    CHECK(jobs_that_fit(4, kMany, 100) == 1);
+    CHECK(jobs_that_fit(4, 0, 100 * kBytesPerTask) == 4);
   }
 
   TEST_CASE("parallel_for: one inside another") {

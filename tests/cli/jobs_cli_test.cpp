@@ -57,8 +57,10 @@ TEST_SUITE("cli") {
         CHECK(outcome.out.empty());
         return outcome.err.substr(0, outcome.err.find('\n'));
       };
-      CHECK(fault("1f1b chimera", 1) == "?");
-      CHECK(fault("chimera 1f1b", 2) == "?");
+      CHECK(fault("1f1b chimera", 1) ==
+            "configs/communication.json:6:15: /schedule: deadlock: these ops wait for each other");
+      CHECK(fault("chimera 1f1b", 2) ==
+            "command line: -p: /p: chimera needs an even p: 3 % 2 = 1; an even number of devices");
     }
   }
 
