@@ -3,21 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <boost/random/normal_distribution.hpp>
 #include <cmath>
 #include <cstddef>
-#include <exception>
-#include <future>
 #include <limits>
-#include <mutex>
 #include <numbers>
-#include <optional>
 #include <random>
 #include <string>
 
 #include "sim/engine.hpp"
 #include "sim/error.hpp"
+#include "sim/parallel.hpp"
 #include "sim/task_graph.hpp"
 
 namespace pipesim {
@@ -110,58 +106,6 @@ bool has_cost(const Problem& problem, OpKind kind, Stage stage) {
   }
 }
 
-/// Hands out the trials to the workers and keeps the first failure.
-class Trials {
- public:
-  Trials(const Problem& problem, const Program& program, const TrialOptions& options)
-      : problem_(problem),
-        program_(program),
-        options_(options),
-        phase_(options.progress, "running trial", options.trials, "trials"),
-        totals_(static_cast<std::size_t>(options.trials)) {}
-
-  // Trials are handed out in order, so those before one that fails are all run to their end.
-  void work() {
-    while (!failed_) {
-      const std::int64_t trial = next_++;
-      if (trial >= options_.trials) return;
-      try {
-        const TaskGraph graph(jittered(problem_, options_.jitter, options_.seed, trial), program_);
-        totals_[static_cast<std::size_t>(trial)] = total_time(simulate(graph));
-        phase_.advance();
-      } catch (...) {
-        keep(std::current_exception(), trial);
-      }
-    }
-  }
-
-  std::vector<Ticks> totals() {
-    if (failure_) std::rethrow_exception(failure_);
-    return std::move(totals_);
-  }
-
- private:
-  void keep(std::exception_ptr failure, std::int64_t trial) {
-    const std::lock_guard lock(mutex_);
-    if (!failure_ || trial < failed_trial_) {
-      failure_ = std::move(failure);
-      failed_trial_ = trial;
-    }
-    failed_ = true;
-  }
-
-  const Problem& problem_;
-  const Program& program_;
-  const TrialOptions& options_;
-  Phase phase_;
-  std::vector<Ticks> totals_;  // by trial; every trial writes its own
-  std::atomic<std::int64_t> next_ = 0;
-  std::atomic<bool> failed_ = false;
-  std::mutex mutex_;
-  std::exception_ptr failure_;
-  std::int64_t failed_trial_ = 0;
-};
-
 }  // namespace
 
 Problem jittered(const Problem& problem, const Jitter& jitter, std::uint64_t seed,
@@ -191,19 +135,18 @@ std::vector<Ticks> run_trials(const Problem& problem, const Program& program,
                               const TrialOptions& options) {
   require(options.trials >= 1, "/variation/trials", fmt::format("{} trials", options.trials),
           "at least 1");
-  require(options.jobs >= 1, "", fmt::format("{} jobs", options.jobs), "at least 1");
+  require(options.jobs >= 1 && options.jobs <= kMostJobs, "", fmt::format("{} jobs", options.jobs),
+          fmt::format("1 to {}", kMostJobs));
   validate_problem(problem);
   validate_program(problem, program);
-  Trials trials(problem, program, options);
-  std::vector<std::future<void>> others;
-  const std::int64_t workers = std::min<std::int64_t>(options.jobs, options.trials);
-  others.reserve(static_cast<std::size_t>(workers));
-  for (std::int64_t worker = 1; worker < workers; ++worker) {
-    others.push_back(std::async(std::launch::async, [&] { trials.work(); }));
-  }
-  trials.work();
-  for (const std::future<void>& other : others) other.wait();
-  return trials.totals();
+  const Phase phase(options.progress, "running trial", options.trials, "trials");
+  std::vector<Ticks> totals(static_cast<std::size_t>(options.trials));
+  parallel_for(options.trials, options.jobs, [&](std::int64_t trial) {
+    const TaskGraph graph(jittered(problem, options.jitter, options.seed, trial), program);
+    totals[static_cast<std::size_t>(trial)] = total_time(simulate(graph));
+    phase.advance();
+  });
+  return totals;
 }
 
 TrialSummary summary(std::vector<Ticks> totals) {

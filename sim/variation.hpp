@@ -31,7 +31,7 @@ struct TrialOptions {
   Jitter jitter{};
   std::uint64_t seed = 0;
   std::int64_t trials = 1;
-  int jobs = 1;                  ///< threads; each holds a graph and its timeline
+  int jobs = 1;                  ///< trials at once; each holds a graph and its timeline
   Progress* progress = nullptr;  ///< is told of the trials that are done; may be null
 };
 
@@ -46,8 +46,9 @@ Problem jittered(const Problem& problem, const Jitter& jitter, std::uint64_t see
                  std::int64_t trial);
 
 /// T_total of every trial, in the order of the trials 0, 1, ...; the same for any number of jobs.
-/// Throws Error (bad input) unless problem and program are valid, trials and jobs are at least 1
-/// and jittered() accepts the jitter; what a trial throws, of several the first one.
+/// Throws Error (bad input) unless problem and program are valid, there is at least one trial, jobs
+/// are in [1, kMostJobs] and jittered() accepts the jitter; what a trial throws, of several the
+/// first one.
 std::vector<Ticks> run_trials(const Problem& problem, const Program& program,
                               const TrialOptions& options);
 

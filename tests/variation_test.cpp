@@ -181,7 +181,8 @@ TEST_SUITE("unit") {
     const Problem problem = test::equal_stages(2, 2, 1, 2);
     const auto run = [&](const TrialOptions& options) { trials_of("1f1b", problem, options); };
     CHECK_THROWS_WITH_AS(run({.trials = 0}), "/variation/trials: 0 trials; at least 1", Error);
-    CHECK_THROWS_WITH_AS(run({.jobs = 0}), "0 jobs; at least 1", Error);
+    CHECK_THROWS_WITH_AS(run({.jobs = 0}), "0 jobs; 1 to 1024", Error);
+    CHECK_THROWS_WITH_AS(run({.jobs = 1025}), "1025 jobs; 1 to 1024", Error);
     CHECK_THROWS_WITH_AS(run({.jitter = {.cv = -0.5}, .trials = 9, .jobs = 4}),
                          "/variation/jitter/cv: a coefficient of variation of -0.5; 0 to 100",
                          Error);

@@ -10,8 +10,10 @@
 #include "sim/io/picture.hpp"
 #include "sim/io/report.hpp"
 #include "sim/io/svg.hpp"
+#include "sim/parallel.hpp"
 #include "tools/driver.hpp"
 #include "tools/files.hpp"
+#include "tools/memory.hpp"
 #include "tools/picture_options.hpp"
 #include "tools/prepared_run.hpp"
 #include "tools/progress.hpp"
@@ -51,7 +53,7 @@ std::vector<const Picture*> pictures(const std::vector<ComparedSchedule>& rows) 
 }
 
 /// A row for each schedule, with a picture where a view is given. A schedule that cannot run here
-/// is a row too; if none can, the fault is the config's, and the first one is thrown.
+/// is a row too; if none can, the fault is the config's, and that of the first is thrown.
 std::vector<ComparedSchedule> compared(const RunConfig& config, const Request& request,
                                        const std::vector<std::string>& schedules,
                                        const std::optional<PictureView>& view,
@@ -64,44 +66,79 @@ std::vector<ComparedSchedule> compared(const RunConfig& config, const Request& r
   for (const std::string& schedule : schedules) {
     rows.push_back({.schedule = schedule, .report = {}, .reason = {}});
   }
-  std::exception_ptr first_error;
-  const auto for_valid = [&](std::string_view what, const auto& take_further) {
-    const Phase phase(request.progress, what, static_cast<std::int64_t>(rows.size()), "schedules");
-    for (std::size_t i = 0; i < rows.size(); ++i, phase.advance()) {
-      if (!rows[i].reason.empty()) continue;
-      const Phase one(request.progress, rows[i].schedule);
-      try {
-        take_further(i);
-      } catch (const Error& error) {
-        if (!first_error) first_error = std::current_exception();
-        rows[i].reason = error.what();
-      }
+  std::vector<Prepared> prepared(rows.size());
+  std::vector<std::exception_ptr> errors(rows.size());
+  const auto tasks = [&](std::size_t row) { return op_count(prepared[row].problem); };
+  // Takes every row further that has neither a report nor an error, as many at once as fit in
+  // memory with the tasks that each of them keeps there. All must have been found to fit alone
+  // before: where runs go on, the memory that is free says nothing.
+  const auto for_open = [&](std::string_view what, int jobs, const auto& kept_tasks,
+                            const auto& take_further) {
+    std::vector<std::size_t> open;
+    std::int64_t most_tasks = 0;
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      if (rows[row].report || errors[row]) continue;
+      open.push_back(row);
+      most_tasks = std::max<std::int64_t>(most_tasks, kept_tasks(row));
     }
+    const auto count = static_cast<std::int64_t>(open.size());
+    const int at_once = jobs_that_fit(jobs, most_tasks, available_memory());
+    const Phase phase(request.progress, what, count, "schedules");
+    parallel_for(count, at_once, [&](std::int64_t index) {
+      const std::size_t row = open[static_cast<std::size_t>(index)];
+      // Only what is done one after the other has parts within parts.
+      Progress* const progress = at_once == 1 ? request.progress : nullptr;
+      Phase one(progress, rows[row].schedule);
+      try {
+        take_further(row, progress);
+      } catch (const Error& error) {
+        errors[row] = std::current_exception();
+        rows[row].reason = error.what();
+      }
+      one.finish();
+      phase.advance();
+    });
   };
-  std::vector<std::optional<Prepared>> prepared(rows.size());
-  std::int64_t blocks = 0;
-  for_valid("preparing", [&](std::size_t i) {
-    prepared[i] =
-        prepare(with_schedule(config, rows[i].schedule), registry, needed, request.progress);
-    if (view) blocks += expected_blocks(prepared[i]->problem, *view);
+  const auto no_tasks = [](std::size_t) { return 0; };
+  for_open("preparing", request.jobs, no_tasks, [&](std::size_t row, Progress*) {
+    prepared[row] = pose(with_schedule(config, rows[row].schedule), registry, needed);
   });
-  require_drawable(blocks, config.output);
-  const Formula formula = request.formula ? Formula::beside : Formula::none;
-  for_valid("comparing", [&](std::size_t i) {
+  for_open(
+      "finding the order", request.jobs,
+      [&](std::size_t row) { return prepared[row].schedule->info.searches ? tasks(row) : 0; },
+      [&](std::size_t row, Progress*) { find_order(prepared[row]); });
+  if (view) {
+    std::int64_t blocks = 0;
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      if (!errors[row]) blocks += expected_blocks(prepared[row].problem, *view);
+    }
+    require_drawable(blocks, config.output);
+  }
+  // Trials take all jobs, one schedule after the other.
+  const int jobs = config.variation.jitter ? 1 : request.jobs;
+  const auto options = [&](Progress* progress) {
+    return ReportOptions{.formula = request.formula, .jobs = request.jobs, .progress = progress};
+  };
+  if (needed == Wanted::metrics) {
+    for_open("comparing", jobs, no_tasks, [&](std::size_t row, Progress* progress) {
+      rows[row].report = stream(prepared[row], options(progress));
+    });
+  }
+  for_open("comparing", jobs, tasks, [&](std::size_t row, Progress* progress) {
     if (needed == Wanted::metrics) {
-      rows[i].report = measure(*prepared[i], formula, request.progress);
+      rows[row].report = measure(prepared[row], options(progress));
       return;
     }
-    Finished finished = simulate(*prepared[i], formula, request.progress);
+    Finished finished = simulate(prepared[row], options(progress));
     if (view) {
-      const Phase phase(request.progress, "drawing");
-      rows[i].picture = make_picture(finished.graph, finished.timeline, finished.report, *view);
+      const Phase phase(progress, "drawing");
+      rows[row].picture = make_picture(finished.graph, finished.timeline, finished.report, *view);
     }
-    rows[i].report = std::move(finished.report);
+    rows[row].report = std::move(finished.report);
   });
   const bool any_ran =
       std::any_of(rows.begin(), rows.end(), [](const ComparedSchedule& row) { return row.report; });
-  if (!any_ran) std::rethrow_exception(first_error);
+  if (!any_ran) std::rethrow_exception(errors.front());
   if (view) require_view(*view, rows);
   return rows;
 }

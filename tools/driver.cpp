@@ -55,18 +55,19 @@ int run(const Request& request, const Registry& registry) {
     const std::optional<PictureView> view = picture_view(request, config);
     const Wanted what = wanted(output);
     const Prepared prepared = prepare(config, registry, what, request.progress);
-    const Formula formula = request.formula ? Formula::beside : Formula::none;
+    const ReportOptions options = report_options(request);
     if (what == Wanted::metrics) {
-      const Report report = measure(prepared, formula, request.progress);
-      require_memory_limit(report);
+      std::optional<Report> report = stream(prepared, options);
+      if (!report) report = measure(prepared, options);
+      require_memory_limit(*report);
       OutputFile result = result_file(output);
-      result.write(formatted(report, request));
+      result.write(formatted(*report, request));
       result.commit();
       if (output.format != OutputFormat::table) print_notes(request, prepared.notes);
       return 0;
     }
     if (view) require_drawable(expected_blocks(prepared.problem, *view), output);
-    const Finished finished = simulate(prepared, formula, request.progress);
+    const Finished finished = simulate(prepared, options);
     require_memory_limit(finished.report);
     std::optional<Picture> picture;
     if (view) {
@@ -134,7 +135,7 @@ int explain(const Request& request, const Registry& registry) {
            "an explanation has neither header nor formula", "a run");
     require_different_files(request, config);
     const Prepared prepared = prepare(config, registry, Wanted::timeline, request.progress);
-    Finished finished = simulate(prepared, Formula::none, request.progress);
+    Finished finished = simulate(prepared, report_options(request));
     Phase phase(request.progress, "explaining");
     Explanation explanation{.report = std::move(finished.report),
                             .idle = idle_parts(finished.graph, finished.timeline),

@@ -60,6 +60,7 @@ struct Request {
   bool no_header = false;        ///< csv without its header
   bool quiet = false;            ///< no notes on stderr
   bool formula = false;          ///< the closed form beside the result
+  int jobs = 1;                  ///< runs at once, of trials or of a comparison
   Progress* progress = nullptr;  ///< is told what is being done while nothing is printed; or null
 };
 

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "schedules/schedule.hpp"
 #include "sim/error.hpp"
 #include "sim/io/json_text.hpp"
+#include "sim/parallel.hpp"
 #include "sim/version.hpp"
 #include "tools/driver.hpp"
 #include "tools/progress.hpp"
@@ -141,6 +143,13 @@ class CommandLine {
                     "terminal, unless --quiet), always or never")
         ->check(CLI::IsMember({"auto", "always", "never"}))
         ->type_name("WHEN");
+    request_.jobs = processors();
+    app_.add_option_function<std::string>(
+            "--jobs", [this](const std::string& given) { set_jobs(given); },
+            "runs at once, of trials or of a comparison; if absent, the processors that pipesim "
+            "may "
+            "use")
+        ->type_name("N");
     app_.add_option("--errors", errors_, "how faults are written to stderr: text or json")
         ->check(CLI::IsMember({"text", "json"}));
 
@@ -331,6 +340,17 @@ class CommandLine {
                                   .kind = OverrideKind::json_or_text});
   }
 
+  void set_jobs(const std::string& given) {
+    const char* const end = given.data() + given.size();
+    const auto [stopped, error] = std::from_chars(given.data(), end, request_.jobs);
+    const bool is_number = error == std::errc{} && stopped == end;
+    if (is_number && request_.jobs >= 1 && request_.jobs <= kMostJobs) return;
+    malformed_.push_back({.place = "command line: --jobs",
+                          .value = given,
+                          .what = fmt::format("\"{}\" is no number of jobs", given),
+                          .allowed = fmt::format("an integer from 1 to {}", kMostJobs)});
+  }
+
   Request show_request() const {
     Request request = request_;
     request.picture.show = true;
@@ -391,7 +411,7 @@ class CommandLine {
   Request request_;
   std::string errors_ = "text";
   std::string progress_ = "auto";
-  std::vector<Fault> malformed_;  // arguments of --set
+  std::vector<Fault> malformed_;  // arguments of options
   bool events_ = false;
 };
 

@@ -55,4 +55,9 @@ void require_memory(std::int64_t tasks, std::int64_t available) {
                         most, static_cast<double>(available) / kGibibyte)});
 }
 
+int jobs_that_fit(int jobs, std::int64_t tasks, std::int64_t available) {
+  const std::int64_t most = available / kBytesPerTask / std::max<std::int64_t>(1, tasks);
+  return static_cast<int>(std::clamp<std::int64_t>(most, 1, jobs));
+}
+
 }  // namespace pipesim

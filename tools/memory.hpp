@@ -12,4 +12,8 @@ std::int64_t available_memory();
 /// `available` bytes.
 void require_memory(std::int64_t tasks, std::int64_t available);
 
+/// How many of the jobs may each have a run of at most that many tasks at once, so that they fit in
+/// `available` bytes together; at least one.
+int jobs_that_fit(int jobs, std::int64_t tasks, std::int64_t available);
+
 }  // namespace pipesim

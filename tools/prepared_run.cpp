@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <thread>
 
 #include "sim/analysis.hpp"
 #include "sim/engine.hpp"
@@ -61,9 +60,7 @@ Wanted wanted(const OutputConfig& output) {
   return has_timeline || has_critical_path ? Wanted::timeline : Wanted::metrics;
 }
 
-Prepared prepare(const RunConfig& config, const Registry& registry, Wanted wanted,
-                 Progress* progress) {
-  const Phase phase(progress, "finding the order");
+Prepared pose(const RunConfig& config, const Registry& registry, Wanted wanted) {
   Prepared prepared;
   prepared.config = config;
   prepared.schedule = find_schedule(registry, config.schedule);
@@ -75,7 +72,12 @@ Prepared prepare(const RunConfig& config, const Registry& registry, Wanted wante
   if (wanted == Wanted::timeline || schedule.info.searches || !may_stream(prepared.problem)) {
     require_memory(op_count(prepared.problem), available_memory());
   }
-  Plan planned = plan(schedule, prepared.problem, config.parameters);
+  return prepared;
+}
+
+void find_order(Prepared& prepared) {
+  const Schedule& schedule = *prepared.schedule;
+  Plan planned = plan(schedule, prepared.problem, prepared.config.parameters);
   prepared.notes.insert(prepared.notes.end(), planned.notes.begin(), planned.notes.end());
   prepared.config.parameters = std::move(planned.parameters);
   prepared.problem = with_state(schedule, std::move(prepared.problem), prepared.config.parameters);
@@ -83,6 +85,13 @@ Prepared prepare(const RunConfig& config, const Registry& registry, Wanted wante
     prepared.problem.parking.copy_time = copy_times(prepared.config, prepared.problem);
   }
   prepared.program = build(schedule, prepared.problem, prepared.config.parameters);
+}
+
+Prepared prepare(const RunConfig& config, const Registry& registry, Wanted wanted,
+                 Progress* progress) {
+  const Phase phase(progress, "finding the order");
+  Prepared prepared = pose(config, registry, wanted);
+  find_order(prepared);
   return prepared;
 }
 
@@ -128,14 +137,17 @@ void add_steady_state(const Prepared& prepared, Report& report, Progress* progre
   }
 }
 
-void add_trials(const Prepared& prepared, Report& report, Progress* progress) {
+void add_trials(const Prepared& prepared, Report& report, int jobs, Progress* progress) {
   const VariationConfig& variation = prepared.config.variation;
   if (!variation.jitter) return;
+  const std::int64_t tasks = op_count(prepared.problem);
+  const std::int64_t available = available_memory();
+  require_memory(tasks, available);
   const TrialOptions options = {
       .jitter = {.kind = variation.jitter->kind, .cv = variation.jitter->cv.value()},
       .seed = static_cast<std::uint64_t>(variation.seed),
       .trials = variation.trials,
-      .jobs = static_cast<int>(std::max(1U, std::thread::hardware_concurrency())),
+      .jobs = jobs_that_fit(jobs, tasks, available),
       .progress = progress};
   report.trials = summary(run_trials(prepared.problem, prepared.program, options));
 }
@@ -152,16 +164,15 @@ Report begin_report(const Prepared& prepared) {
 }
 
 /// What follows from the metrics.
-void complete_report(const Prepared& prepared, Formula formula, Progress* progress,
-                     Report& report) {
+void complete_report(const Prepared& prepared, const ReportOptions& options, Report& report) {
   if (prepared.config.model) {
     report.model = model_report(prepared.config, prepared.problem, report.metrics);
   }
   if (!report.over_limit) {
-    add_steady_state(prepared, report, progress);
-    add_trials(prepared, report, progress);
+    add_steady_state(prepared, report, options.progress);
+    add_trials(prepared, report, options.jobs, options.progress);
   }
-  if (formula == Formula::beside) {
+  if (options.formula) {
     report.closed_form =
         closed_form(prepared.config.schedule, prepared.problem, prepared.config.parameters);
   }
@@ -204,34 +215,42 @@ Ran run_tasks(const Prepared& prepared, Progress* progress) {
 
 }  // namespace
 
-Finished simulate(const Prepared& prepared, Formula formula, Progress* progress) {
-  auto [graph, timeline] = run_tasks(prepared, progress);
-  Report report = report_on(prepared, graph, timeline, progress);
+ReportOptions report_options(const Request& request) {
+  return {.formula = request.formula, .jobs = request.jobs, .progress = request.progress};
+}
+
+Finished simulate(const Prepared& prepared, const ReportOptions& options) {
+  auto [graph, timeline] = run_tasks(prepared, options.progress);
+  Report report = report_on(prepared, graph, timeline, options.progress);
   {
-    const Phase phase(progress, "following the critical path");
+    const Phase phase(options.progress, "following the critical path");
     report.critical_path = critical_path(graph, timeline);
   }
-  complete_report(prepared, formula, progress, report);
+  complete_report(prepared, options, report);
   return {.graph = std::move(graph), .timeline = std::move(timeline), .report = std::move(report)};
 }
 
-Report measure(const Prepared& prepared, Formula formula, Progress* progress) {
-  Report report;
-  Phase phase(progress, "simulating");
+Report measure(const Prepared& prepared, const ReportOptions& options) {
+  const auto [graph, timeline] = run_tasks(prepared, options.progress);
+  Report report = report_on(prepared, graph, timeline, options.progress);
+  complete_report(prepared, options, report);
+  return report;
+}
+
+std::optional<Report> stream(const Prepared& prepared, const ReportOptions& options) {
+  Phase phase(options.progress, "simulating");
   std::optional<StreamedRun> streamed = stream_run(prepared.problem, prepared.program);
   phase.finish();
-  if (streamed) {
-    report = begin_report(prepared);
-    report.metrics = std::move(streamed->metrics);
-    report.idle = std::move(streamed->idle);
-    report.peak_memory = std::move(streamed->peak_memory);
-    report.traffic = {.messages = messages(prepared.problem)};
-  } else {
+  if (!streamed) {
     require_memory(op_count(prepared.problem), available_memory());
-    const auto [graph, timeline] = run_tasks(prepared, progress);
-    report = report_on(prepared, graph, timeline, progress);
+    return std::nullopt;
   }
-  complete_report(prepared, formula, progress, report);
+  Report report = begin_report(prepared);
+  report.metrics = std::move(streamed->metrics);
+  report.idle = std::move(streamed->idle);
+  report.peak_memory = std::move(streamed->peak_memory);
+  report.traffic = {.messages = messages(prepared.problem)};
+  complete_report(prepared, options, report);
   return report;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,8 +38,14 @@ enum class Wanted {
 /// and only metrics are asked for.
 Wanted wanted(const OutputConfig& output);
 
-/// Requires a schedule of the registry. Throws Error if it has no order for the config, or the run
-/// would not fit into the machine's memory.
+/// The problem without an order, which find_order() adds. Requires a schedule of the registry.
+/// Throws Error if the run would not fit into the machine's memory.
+Prepared pose(const RunConfig& config, const Registry& registry, Wanted wanted);
+
+/// Throws Error if the schedule has no order for the config.
+void find_order(Prepared& prepared);
+
+/// Both.
 Prepared prepare(const RunConfig& config, const Registry& registry, Wanted wanted,
                  Progress* progress);
 
@@ -52,17 +59,24 @@ struct Finished {
 /// The tasks of a run.
 TaskGraph unrolled(const Prepared& prepared, Progress* progress);
 
-/// Whether a textbook formula stands beside the result.
-enum class Formula { none, beside };
+struct ReportOptions {
+  bool formula = false;          ///< a textbook formula beside the result
+  int jobs = 1;                  ///< trials at once
+  Progress* progress = nullptr;  ///< may be null
+};
+
+ReportOptions report_options(const Request& request);
 
 /// Runs it. Throws Error (run failed) on a deadlock; a memory limit that is exceeded is said in the
 /// report.
-Finished simulate(const Prepared& prepared, Formula formula, Progress* progress);
+Finished simulate(const Prepared& prepared, const ReportOptions& options);
 
-/// Runs it for its metrics, without a timeline where that is possible (see stream_run()); the
-/// report has no critical path. Throws Error as simulate() does, and if a run that needs a timeline
-/// would not fit into the machine's memory.
-Report measure(const Prepared& prepared, Formula formula, Progress* progress);
+/// Runs it for its metrics: the report has no critical path. Throws Error as simulate() does.
+Report measure(const Prepared& prepared, const ReportOptions& options);
+
+/// What measure() says, without the tasks in memory; nothing where they are needed (see
+/// stream_run()). Throws Error if they would not fit into the machine's memory then.
+std::optional<Report> stream(const Prepared& prepared, const ReportOptions& options);
 
 /// Reads the config and calls the command's body; a fault found after reading gets the place of its
 /// config value.

@@ -20,7 +20,7 @@ int show(const Request& request, const Registry& registry) {
     const PictureView view = picture_view(request, config).value_or(PictureView{});
     const TerminalStyle style = terminal_style(request.picture, config.output);
     const Prepared prepared = prepare(config, registry, Wanted::timeline, request.progress);
-    const Finished finished = simulate(prepared, Formula::none, request.progress);
+    const Finished finished = simulate(prepared, report_options(request));
     require_memory_limit(finished.report);
     require_view(view, prepared.problem, finished.report.metrics.t_total, config.time_unit);
     Phase phase(request.progress, "drawing");

@@ -88,6 +88,22 @@ TEST_SUITE("cli") {
     CHECK(widest == kColumns - 1);
   }
 
+  TEST_CASE("progress: a comparison counts schedules, and says more of what it does one by one") {
+    const auto drawn = [](const std::string& jobs) {
+      const TerminalOutcome seen =
+          run_on_terminal("$PIPESIM compare --format json " + std::string(kLong) +
+                          "1f1b gpipe eager_1f1b --jobs " + jobs + " >/dev/null");
+      CHECK(seen.exit_code == 0);
+      CHECK(screen(seen.bytes).empty());
+      return drawings(seen.bytes);
+    };
+    const std::string numbers = "  ([0-9]+ %  [0-9.]+ schedules/(s|min)  .* left|[0-9]+ s)";
+    CHECK(any_matches(drawn("1"), "comparing 2 of 3: gpipe: [a-z ]+" + numbers));
+    const std::vector<std::string> at_once = drawn("2");
+    CHECK(any_matches(at_once, "comparing 2 of 3" + numbers));
+    CHECK_FALSE(any_matches(at_once, ".*: .*"));
+  }
+
   TEST_CASE("progress: an error after it stands on a line of its own") {
     const TerminalOutcome seen =
         run_on_terminal("$PIPESIM " + std::string(kTrials) + "--output /nonexistent/result.txt");

@@ -1,0 +1,119 @@
+#include "sim/parallel.hpp"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <numeric>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "sim/task_graph.hpp"
+#include "tools/memory.hpp"
+
+using namespace pipesim;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr int kJobs[] = {1, 2, 3, 16};
+
+/// What parallel_for() throws if these indices throw their number, each the later the lower it is.
+std::string thrown(const std::vector<std::int64_t>& failing, int jobs) {
+  std::vector<std::atomic<int>> calls(100);
+  try {
+    parallel_for(100, jobs, [&](std::int64_t index) {
+      ++calls[static_cast<std::size_t>(index)];
+      for (const std::int64_t one : failing) {
+        if (index != one) continue;
+        std::this_thread::sleep_for(std::chrono::milliseconds(100 - index) / 5);
+        throw std::runtime_error(std::to_string(index));
+      }
+    });
+  } catch (const std::runtime_error& error) {
+    for (std::int64_t index = 0; index <= std::stoll(error.what()); ++index) {
+      CHECK(calls[static_cast<std::size_t>(index)] == 1);
+    }
+    return error.what();
+  }
+  return "nothing";
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("parallel_for: each index once; with one job in their order") {
+    for (const int jobs : kJobs) {
+      CAPTURE(jobs);
+      std::vector<std::atomic<int>> calls(1000);
+      parallel_for(1000, jobs,
+                   [&](std::int64_t index) { ++calls[static_cast<std::size_t>(index)]; });
+      for (const std::atomic<int>& called : calls) CHECK(called == 1);
+    }
+    std::vector<std::int64_t> order;
+    parallel_for(1000, 1, [&](std::int64_t index) { order.push_back(index); });
+    std::vector<std::int64_t> expected(1000);
+    std::iota(expected.begin(), expected.end(), 0);
+    CHECK(order == expected);
+    parallel_for(0, 2, [&](std::int64_t) { order.clear(); });
+    CHECK(order.size() == 1000);
+  }
+
+  TEST_CASE("parallel_for: as many at once as there are jobs, also beyond the processors") {
+    for (const int jobs : {1, 2, processors() + 2}) {
+      std::atomic<int> running = 0;
+      std::atomic<int> most = 0;
+      parallel_for(4 * std::int64_t{jobs}, jobs, [&](std::int64_t) {
+        const int now = ++running;
+        int before = most;
+        while (before < now && !most.compare_exchange_weak(before, now)) {
+        }
+        // Until all have been here at once, or for long enough to see that there are no more.
+        for (int waits = 0; most < jobs + 1 && waits < (most < jobs ? 1000 : 5); ++waits) {
+          std::this_thread::sleep_for(5ms);
+        }
+        --running;
+      });
+      CHECK(most == jobs);
+    }
+  }
+
+  TEST_CASE("parallel_for: the lowest index that throws is the one that has thrown") {
+    for (const int jobs : kJobs) {
+      CAPTURE(jobs);
+      CHECK(thrown({}, jobs) == "nothing");
+      CHECK(thrown({0}, jobs) == "0");
+      CHECK(thrown({99}, jobs) == "99");
+      CHECK(thrown({50, 51, 52, 75, 99}, jobs) == "50");
+      CHECK(thrown({1, 2, 60, 98}, jobs) == "1");
+    }
+  }
+
+  TEST_CASE("jobs_that_fit: together in the memory, but at least one") {
+    constexpr std::int64_t kMany = std::int64_t{1} << 61;
+    CHECK(jobs_that_fit(4, 100, 400 * kBytesPerTask) == 4);
+    CHECK(jobs_that_fit(4, 100, 400 * kBytesPerTask - 1) == 3);
+    CHECK(jobs_that_fit(4, 100, 1000 * kBytesPerTask) == 4);
+    CHECK(jobs_that_fit(4, 100, 100 * kBytesPerTask) == 1);
+    CHECK(jobs_that_fit(4, 100, 0) == 1);
+    CHECK(jobs_that_fit(4, kMany, 100) == 1);
+    CHECK(jobs_that_fit(4, 0, 100 * kBytesPerTask) == 4);
+  }
+
+  TEST_CASE("parallel_for: one inside another") {
+    std::atomic<int> calls = 0;
+    parallel_for(8, 2, [&](std::int64_t) {
+      std::atomic<bool> inside = true;
+      static thread_local bool is_waiting = false;
+      CHECK_FALSE(is_waiting);  // whoever waits for the inner calls takes no outer one
+      is_waiting = true;
+      parallel_for(8, 2, [&](std::int64_t) { calls += inside ? 1 : 0; });
+      is_waiting = false;
+      inside = false;
+    });
+    CHECK(calls == 64);
+  }
+}
