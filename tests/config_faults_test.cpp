@@ -185,8 +185,8 @@ TEST_SUITE("unit") {
           "command line: --set memory.limt: /memory/limt: unknown key; known keys: limit, "
           "activation, activation_w, parameters, optimizer (did you mean \"limit\"?)\n"
           "command line: --set output.fmt: /output/fmt: unknown key; "
-          "known keys: format, file, trace, trace_per_rank, trace_per_rank_gzip, timeline, svg, "
-          "html, metrics_only");
+          "known keys: format, file, trace, trace_per_rank, trace_per_rank_gzip, trace_window, "
+          "timeline, svg, html, metrics_only");
     CHECK(faults_of(overridden({set("memory=4")})) ==
           "command line: --set memory: /memory: 4 is a number; an object with the keys: "
           "limit, activation, activation_w, parameters, optimizer");

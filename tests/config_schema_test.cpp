@@ -78,6 +78,7 @@ TEST_SUITE("unit") {
         {"/output/timeline", "\"a\""},
         {"/output/svg", "\"a\""},
         {"/output/html", "\"a\""},
+        {"/output", R"({"trace": "a", "trace_window": "from=1,devices=0,2-3"})"},
         {"/t_w", "1"},
         {"/t_fb", "[1, 2, 3, 4]"},
         {"/t_r", "\"1ms\""},

@@ -148,7 +148,7 @@ TEST_SUITE("unit") {
       write_timeline_csv(problem, timeline, TimeUnit::ms, file, phase);
     });
     all_reported(
-        [&](OutputFile& file, const Phase& phase) { write_trace(graph, timeline, file, phase); });
+        [&](OutputFile& file, const Phase& phase) { write_trace(graph, timeline, file, {}, phase); });
   }
 
   TEST_CASE("progress: trials are reported by every thread, also where one fails") {

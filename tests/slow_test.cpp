@@ -86,9 +86,9 @@ TEST_SUITE("slow") {
   }
 
   TEST_CASE("the trace writer's memory does not grow with the trace") {
-    const std::vector<std::string> run = {"-p",       "4",     "-m",       "40000",      "--t-f",
-                                          "2",        "--t-b", "4",        "--schedule", "1f1b",
-                                          "--format", "csv",   "--output", "/dev/null"};
+    const std::vector<std::string> run = {"-p",       "4",     "-m",       "200000",     "--t-f",
+                                          "2",        "--t-b", "4",        "--schedule", "gpipe",
+                                          "--format", "json",  "--output", "/dev/null"};
     std::vector<std::string> with_trace = run;
     with_trace.insert(with_trace.end(), {"--trace", "/dev/null"});
     constexpr std::int64_t kMostMore = 16'384;

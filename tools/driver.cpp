@@ -35,6 +35,17 @@ std::string formatted(const Report& report, const Request& request) {
   return report_table(report);
 }
 
+/// Throws Error if a trace that is asked for would be too large, as far as that is known now.
+void require_trace_size(const Prepared& prepared, const OutputConfig& output) {
+  if (!output.trace.empty()) {
+    require_trace_size(prepared.problem, prepared.program, TraceFiles::one, output.trace_window);
+  }
+  if (!output.trace_per_rank.empty()) {
+    require_trace_size(prepared.problem, prepared.program, TraceFiles::each_device,
+                       output.trace_window);
+  }
+}
+
 void note_slow_trace(const Request& request, std::int64_t slices) {
   if (slices <= kSlowlyLoadedSlices) return;
   print_notes(request, {fmt::format("output.trace: {} slices; viewers take minutes to load more "
@@ -67,8 +78,10 @@ int run(const Request& request, const Registry& registry) {
       return 0;
     }
     if (view) require_drawable(expected_blocks(prepared.problem, *view), output);
+    require_trace_size(prepared, output);
     const Finished finished = simulate(prepared, options);
     require_memory_limit(finished.report);
+    require_window(output.trace_window, finished.report.metrics.t_total, config.time_unit);
     std::optional<Picture> picture;
     if (view) {
       require_view(*view, prepared.problem, finished.report.metrics.t_total, config.time_unit);
@@ -82,12 +95,13 @@ int run(const Request& request, const Registry& registry) {
     if (!output.trace.empty()) {
       const std::int64_t slices =
           write_trace(finished.graph, finished.timeline, files.open(output.trace, "/output/trace"),
-                      writing(request.progress, output.trace, tasks, "tasks"));
+                      output.trace_window, writing(request.progress, output.trace, tasks, "tasks"));
       note_slow_trace(request, slices);
     }
     if (!output.trace_per_rank.empty()) {
       write_rank_traces(finished.graph, finished.timeline,
                         files.open_rank_traces(output, finished.timeline.devices()),
+                        output.trace_window,
                         writing(request.progress, output.trace_per_rank, tasks, "tasks"));
     }
     if (!output.timeline.empty()) {

@@ -114,6 +114,7 @@ std::vector<OutputFile*> OutputFiles::open_rank_traces(const OutputConfig& outpu
   std::vector<OutputFile*> files;
   files.reserve(devices);
   for (std::size_t rank = 0; rank < devices; ++rank) {
+    if (!output.trace_window.shows(Device{rank})) continue;
     files.push_back(&open(fs::path(output.trace_per_rank) / rank_trace_name(output, rank),
                           "/output/trace_per_rank"));
   }
@@ -163,6 +164,7 @@ void require_rank_directory(const RunConfig& run, const std::vector<NamedFile>& 
     if (is_trace_name(entry.path())) strangers.insert(entry.path().filename());
   }
   for (std::int32_t rank = 0; rank < run.p; ++rank) {
+    if (!run.output.trace_window.shows(Device{rank})) continue;
     strangers.erase(rank_trace_name(run.output, static_cast<std::size_t>(rank)));
   }
   if (strangers.empty()) return;

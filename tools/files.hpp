@@ -37,7 +37,7 @@ class OutputFiles {
  public:
   /// As OutputFile's constructor. The reference holds as long as this.
   OutputFile& open(const std::string& path, const std::string& pointer);
-  /// A trace for each device, in output.trace_per_rank.
+  /// A trace for each device that the window shows, in output.trace_per_rank.
   std::vector<OutputFile*> open_rank_traces(const OutputConfig& output, std::size_t devices);
   /// A full disk is found here, before anything appears in its place.
   void flush();

@@ -50,6 +50,8 @@ constexpr ConfigOption kConfigOptions[] = {
      "write a Chrome trace, for Perfetto and chrome://tracing"},
     {"--trace-per-rank", "DIR", "output.trace_per_rank", OverrideKind::text,
      "write a Chrome trace a device there, as profilers write one a rank"},
+    {"--trace-window", "WINDOW", "output.trace_window", OverrideKind::text,
+     "traces show a part: from=1ms,to=2ms,microbatches=0-15,devices=0,2-3; any of them"},
     {"--timeline", "FILE", "output.timeline", OverrideKind::text, "write the timeline as CSV"},
     {"--svg", "FILE", "output.svg", OverrideKind::text, "write the timeline as a picture"},
     {"--html", "FILE", "output.html", OverrideKind::text, "write a report as a page for a browser"},

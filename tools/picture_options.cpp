@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <string_view>
 #include <utility>
 
 #include "sim/error.hpp"
 #include "sim/io/html_report.hpp"
+#include "sim/io/view_text.hpp"
 
 namespace pipesim {
 
@@ -20,23 +20,6 @@ Fault option_fault(std::string_view option, std::string_view value, std::string 
           .value = std::string(value),
           .what = std::move(what),
           .allowed = std::move(allowed)};
-}
-
-std::optional<std::int32_t> device_number(std::string_view text) {
-  std::int32_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stopped, error] = std::from_chars(text.data(), end, number);
-  if (text.empty() || error != std::errc{} || stopped != end || number < 0) return std::nullopt;
-  return number;
-}
-
-/// Both ends of "3" or "2-5".
-std::optional<std::pair<std::int32_t, std::int32_t>> device_range(std::string_view text) {
-  const std::size_t dash = text.find('-');
-  const auto first = device_number(text.substr(0, dash));
-  const auto last = dash == std::string_view::npos ? first : device_number(text.substr(dash + 1));
-  if (!first || !last || *last < *first) return std::nullopt;
-  return std::pair(*first, *last);
 }
 
 class PictureOptions {
@@ -54,13 +37,10 @@ class PictureOptions {
 
  private:
   std::optional<Ticks> time(std::string_view option, const std::string& text) {
-    ParsedTime parsed = parse_time_with_unit(text);
-    if (parsed.fault == TimeFault::no_unit) parsed = parse_time(text, unit_);
+    const ParsedTime parsed = parse_view_time(text, unit_);
     if (parsed.fault) {
       faults_.push_back(option_fault(option, text, fmt::format("\"{}\" is no time of a run", text),
-                                     fmt::format("a number of {} of at least 0, or one with its "
-                                                 "unit: 2.5ms",
-                                                 name(unit_))));
+                                     view_time_allowed(unit_)));
     }
     return parsed.ticks;
   }
@@ -72,14 +52,14 @@ class PictureOptions {
     for (std::size_t begin = 0; begin <= text.size();) {
       const std::size_t end = std::min(text.find(',', begin), text.size());
       const std::string_view part = text.substr(begin, end - begin);
-      const auto range = device_range(part);
-      if (!range || range->second >= kMostDevices) {
+      const auto range = parse_index_range(part);
+      if (!range || range->last >= kMostDevices) {
         faults_.push_back(option_fault("--devices", text,
                                        fmt::format("\"{}\" is neither a device nor a range", part),
                                        "numbers and ranges of them: 0,2-5"));
         return {};
       }
-      for (std::int32_t device = range->first; device <= range->second; ++device) {
+      for (std::int32_t device = range->first; device <= range->last; ++device) {
         result.emplace_back(device);
       }
       begin = end + 1;

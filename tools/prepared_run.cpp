@@ -69,6 +69,7 @@ Prepared pose(const RunConfig& config, const Registry& registry, Wanted wanted) 
   if (!schedule.info.flushes) never_flush(prepared.config, prepared.notes);
   prepared.problem = make_problem(prepared.config, place(schedule, config.p, config.parameters),
                                   slices(schedule, config.parameters));
+  require_window(config.output.trace_window, prepared.problem);
   if (wanted == Wanted::timeline || schedule.info.searches || !may_stream(prepared.problem)) {
     require_memory(op_count(prepared.problem), available_memory());
   }

@@ -15,6 +15,7 @@
 
 #include "sim/error.hpp"
 #include "sim/io/config_sections.hpp"
+#include "sim/io/trace_window.hpp"
 #include "sim/parameters.hpp"
 #include "sim/problem.hpp"
 #include "sim/types.hpp"
@@ -33,6 +34,7 @@ struct OutputConfig {
   std::string trace;                 ///< Chrome trace; "" is none
   std::string trace_per_rank;        ///< directory of a Chrome trace a device; "" is none
   bool trace_per_rank_gzip = false;  ///< whether those are compressed
+  TraceWindow trace_window;          ///< what both show; the whole run if not given
   std::string timeline;              ///< timeline as CSV; "" is none
   std::string svg;                   ///< picture; "" is none
   std::string html;                  ///< page; "" is none

@@ -25,8 +25,8 @@ const std::vector<std::string> kKeys = {"schema_version", "p",         "m",     
                                         "placement",      "p2p",       "memory",   "recompute",
                                         "iterations",     "variation", "output"};
 const std::vector<std::string> kOutputKeys = {
-    "format", "file", "trace", "trace_per_rank", "trace_per_rank_gzip", "timeline", "svg", "html",
-    "metrics_only"};
+    "format",       "file",     "trace", "trace_per_rank", "trace_per_rank_gzip",
+    "trace_window", "timeline", "svg",   "html",           "metrics_only"};
 
 constexpr std::array kTimeUnits = {TimeUnit::s, TimeUnit::ms, TimeUnit::us, TimeUnit::ns,
                                    TimeUnit::ps};
@@ -255,6 +255,7 @@ class ConfigReader {
     read_file_name(*output, "file", config_.output.file);
     read_file_name(*output, "trace", config_.output.trace);
     read_trace_per_rank(*output);
+    read_trace_window(*output);
     read_file_name(*output, "timeline", config_.output.timeline);
     read_file_name(*output, "svg", config_.output.svg);
     read_file_name(*output, "html", config_.output.html);
@@ -276,6 +277,19 @@ class ConfigReader {
     if (const auto gzip = values_.find(output, "trace_per_rank_gzip")) {
       config_.output.trace_per_rank_gzip = values_.boolean(*gzip).value_or(false);
     }
+  }
+
+  void read_trace_window(const ConfigValue& output) {
+    const auto window = values_.find(output, "trace_window");
+    if (!window) return;
+    if (config_.output.trace.empty() && config_.output.trace_per_rank.empty()) {
+      values_.add_fault(*window, "no trace is asked for", "--trace FILE or --trace-per-rank DIR");
+    }
+    const auto text = values_.text(*window, "a window such as \"from=1ms,devices=0,2-5\"");
+    if (!text || !unit_) return;
+    config_.output.trace_window = parse_trace_window(*text, *unit_, [&](const Fault& fault) {
+      values_.add_fault(*window, fault.what, fault.allowed, fault.nearest);
+    });
   }
 
   void read_file_name(const ConfigValue& output, std::string_view key, std::string& name) {

@@ -3,29 +3,26 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <cstdint>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "sim/error.hpp"
-#include "sim/io/picture.hpp"
+#include "sim/io/trace_events.hpp"
+#include "sim/io/trace_size.hpp"
+#include "sim/io/trace_times.hpp"
 #include "sim/io/trace_tracks.hpp"
 #include "sim/memory.hpp"
-#include "sim/units.hpp"
 
 namespace pipesim {
 
 namespace {
 
-constexpr std::size_t kBufferedBytes = std::size_t{64} * 1024;
+constexpr int kOpKinds = static_cast<int>(OpKind::release) + 1;
 
 /// What a kind of op is called, and how it is drawn.
 struct KindStyle {
@@ -63,62 +60,6 @@ constexpr KindStyle style(OpKind kind) {
   return {};
 }
 
-std::string microseconds(Ticks ticks) { return format_time(ticks, TimeUnit::us); }
-
-/// What a viewer's JSON parser makes of it.
-double parsed(std::string_view decimal) {
-  double value = 0;
-  std::from_chars(decimal.data(), decimal.data() + decimal.size(), value);
-  return value;
-}
-double parsed(Ticks ticks) { return parsed(microseconds(ticks)); }
-
-/// Whether a slice is over, as viewers compute it, when the next one may start. speedscope adds in
-/// doubles, counted from the first slice of the track; Perfetto cuts both to whole nanoseconds
-/// first and drops what overlaps.
-bool ends_in_time(double start, double duration, double end, double first) {
-  const auto nanoseconds = [](double time) { return std::trunc(time * 1000.0); };
-  return start + duration <= end && start - first + duration <= end - first &&
-         nanoseconds(start) + nanoseconds(duration) <= nanoseconds(end);
-}
-
-/// The duration to write for a slice of a track whose first slice begins at `first`: its own, or
-/// less by the few ticks that rounding adds.
-Ticks viewed_duration(const Span& span, Ticks first) {
-  const double start = parsed(span.start);
-  const double end = parsed(span.end);
-  Ticks duration = span.end - span.start;
-  for (Ticks less{1}; !ends_in_time(start, parsed(duration), end, parsed(first)); less = less * 2) {
-    duration = std::max(Ticks{0}, duration - less);
-  }
-  return duration;
-}
-
-/// Where an arrow touches a slice, by the letter of its event's phase.
-enum class ArrowEnd : char { leaves = 's', passes = 't', enters = 'f' };
-
-/// When an arrow touches a slice that it leaves or enters: a quarter of it inside, for at its very
-/// ends viewers take a neighbour for it. Nothing if the slice, as viewers see it, is too short to
-/// have an inside.
-std::optional<Ticks> arrow_time(ArrowEnd end, const Span& span, Ticks first) {
-  const Ticks quarter{(span.end - span.start).count / 4};
-  const Ticks time = end == ArrowEnd::leaves ? span.end - quarter : span.start + quarter;
-  const double start = parsed(span.start);
-  const double inside = parsed(time);
-  if (start < inside && inside < start + parsed(viewed_duration(span, first))) return time;
-  return std::nullopt;
-}
-
-/// Catapult takes slices that begin and end within one display unit for nested ones, so short ones
-/// need the finer of its two units; in the coarser one, times are easier to read.
-std::string_view display_unit(const Timeline& timeline) {
-  static constexpr Ticks kShort{2'000'000};
-  const bool any_short = std::any_of(
-      timeline.spans.begin(), timeline.spans.end(),
-      [](const Span& span) { return span.start < span.end && span.end - span.start < kShort; });
-  return any_short ? "ns" : "ms";
-}
-
 /// "microbatches" where a device holds each of them on one stage only.
 std::string_view counter_series(const Problem& problem, std::size_t device) {
   const auto here = Device{device};
@@ -135,187 +76,219 @@ bool is_communication(OpKind kind) {
 
 std::size_t index(Device device) { return static_cast<std::size_t>(device.value); }
 
-std::string step_token(const Span& span) {
-  return token(Step{.op = span.op, .overlapped = span.overlapped});
-}
-
-/// A file of events.
-class EventFile {
- public:
-  explicit EventFile(OutputFile& file) : file_(file) {}
-
-  template <class... Args>
-  void append(fmt::format_string<Args...> format, Args&&... args) {
-    fmt::format_to(std::back_inserter(buffer_), format, std::forward<Args>(args)...);
-    if (buffer_.size() >= kBufferedBytes) flush();
-  }
-
-  // One event; `format` gives what follows its phase, process and thread.
-  template <class... Args>
-  void event(char phase, const TraceTrack& track, fmt::format_string<Args...> format,
-             Args&&... args) {
-    append("{}\n{{\"ph\":\"{}\",\"pid\":{},\"tid\":{},", separator_, phase, track.device,
-           track.thread);
-    separator_ = ",";
-    append(format, std::forward<Args>(args)...);
-    append("}}");
-  }
-
-  void flush() {
-    file_.write({buffer_.data(), buffer_.size()});
-    buffer_.clear();
-  }
-
- private:
-  OutputFile& file_;
-  fmt::memory_buffer buffer_;
-  std::string_view separator_;
+/// What stands in a slice by its kind, as far as it is always the same.
+struct KindText {
+  std::string name;   // `"name":"nccl:SEND_F`, before the microbatch
+  std::string style;  // `","cat":"kernel","cname":"rail_load","ts":`, after it
 };
 
-/// Writes all devices into one file, or each into its own: then there are as many files as devices,
-/// even if there is one.
+/// Writes all devices into one file, or each into its own: then there are as many files as devices
+/// shown, even if there is one.
 class TraceWriter {
  public:
-  enum class Files { one, each_device };
-
-  TraceWriter(const TaskGraph& graph, const Timeline& timeline, Files files,
-              std::span<OutputFile* const> outputs, const Phase& phase)
+  TraceWriter(const TaskGraph& graph, const Timeline& timeline, TraceFiles files,
+              std::span<OutputFile* const> outputs, const TraceWindow& window, const Phase& phase)
       : graph_(graph),
         timeline_(timeline),
+        window_(window),
+        is_narrowed_(window != TraceWindow{}),
         phase_(phase),
         tracks_(graph, timeline),
-        live_activations_(timeline.devices()),
-        each_device_(files == Files::each_device) {
+        first_computed_(timeline.devices()),
+        first_beside_(timeline.devices()),
+        each_device_(files == TraceFiles::each_device) {
     PIPESIM_CHECK(timeline.spans.size() == graph.size());
-    PIPESIM_CHECK(outputs.size() == (each_device_ ? timeline.devices() : 1));
-    for (OutputFile* output : outputs) files_.emplace_back(*output);
-    follow_activations(graph, timeline, [&](Device device, const MemoryChange& change) {
-      live_activations_[index(device)].push_back({.time = change.time, .amount = change.amount});
-    });
+    for (std::size_t lane = 0; lane < timeline.devices(); ++lane) {
+      is_shown_.push_back(window.shows(Device{lane}));
+      file_of_device_.push_back(files_.size());
+      if (each_device_ && is_shown_[lane]) open(outputs, lane);
+    }
+    if (!each_device_) open(outputs, 0);
+    PIPESIM_CHECK(outputs.size() == files_.size());
+    for (int kind = 0; kind < kOpKinds; ++kind) {
+      kind_texts_.push_back(kind_text(static_cast<OpKind>(kind)));
+    }
   }
 
   void write() {
-    for (std::size_t i = 0; i < files_.size(); ++i) write_head(i);
-    find_first_slices();
-    for (std::size_t lane = 0; lane < timeline_.devices(); ++lane) write_names(lane);
-    write_lanes_beside();
-    for (std::size_t lane = 0; lane < timeline_.devices(); ++lane) {
-      write_lane(lane);
-      write_counter(lane);
-    }
+    find_tracks();
+    for (File& file : files_) write_head(file);
+    write_names();
+    write_lanes();
     for (auto id = static_cast<TaskId>(graph_.compute_tasks()); id < graph_.size(); ++id) {
-      if (graph_.is_transfer(id)) {
-        write_transfer(id);
-      } else if (graph_.op(id).kind != OpKind::barrier && graph_.op(id).kind != OpKind::release) {
-        write_slice(track_beside(id), timeline_.spans[id]);
-      }
+      write_beside(id);
       phase_.advance();
     }
     if (memory_rules(graph_.problem()).in_bytes) write_memory();
-    for (EventFile& file : files_) {
-      file.append("\n]}}\n");
-      file.flush();
+    for (File& file : files_) {
+      file.events.add("\n]}\n");
+      file.events.flush();
     }
   }
 
   /// How many slices were written.
-  std::int64_t slices() const { return slices_; }
+  std::int64_t slices() const { return slices_written_; }
 
  private:
-  template <class... Args>
-  void event(char phase, const TraceTrack& track, fmt::format_string<Args...> format,
-             Args&&... args) {
-    files_[each_device_ ? track.device : 0].event(phase, track, format,
-                                                  std::forward<Args>(args)...);
+  struct File {
+    EventFile events;
+    std::size_t device = 0;  // where it is of one
+  };
+
+  void open(std::span<OutputFile* const> outputs, std::size_t device) {
+    PIPESIM_CHECK(files_.size() < outputs.size());
+    files_.push_back({.events = EventFile(*outputs[files_.size()]), .device = device});
   }
 
-  // Holistic Trace Analysis wants to know whose a file is.
-  void write_head(std::size_t file) {
-    const std::string rank =
-        each_device_ ? fmt::format(R"("distributedInfo":{{"rank":{},"world_size":{}}},)", file,
-                                   timeline_.devices())
-                     : "";
-    files_[file].append(R"({{{}"displayTimeUnit":"{}","traceEvents":[)", rank,
-                        display_unit(timeline_));
+  // Analysers of profiles tell communication by its name, and what ran on a device by "kernel".
+  KindText kind_text(OpKind kind) const {
+    const KindStyle look = style(kind);
+    const bool is_profiled = each_device_ && is_communication(kind);
+    return {.name = fmt::format(R"("name":"{}{})", is_profiled ? "nccl:" : "", letters(kind)),
+            .style = fmt::format(R"(","cat":"{}","cname":"{}","ts":)",
+                                 each_device_ ? "kernel" : look.category, look.color)};
   }
 
-  // When the first slice of each track begins.
-  void find_first_slices() {
+  // Begins an event, if the file does not become too large for viewers.
+  EventFile& event(char phase, const TraceTrack& track) {
+    EventFile& events = files_[each_device_ ? file_of_device_[track.device] : 0].events;
+    if (events.bytes() > kMostTraceBytes) refuse_size();
+    events.begin_event(phase, track);
+    return events;
+  }
+
+  [[noreturn]] void refuse_size() const {
+    std::int64_t bytes = 0;
+    for (const File& file : files_) bytes = std::max(bytes, file.events.bytes());
+    const double expected = static_cast<double>(bytes) * static_cast<double>(slices_) /
+                            static_cast<double>(std::max<std::int64_t>(1, slices_written_));
+    refuse_trace_of(std::max(bytes, static_cast<std::int64_t>(expected)), "about",
+                    each_device_ ? TraceFiles::each_device : TraceFiles::one);
+  }
+
+  bool is_shown(const Span& span) const {
+    return !is_narrowed_ || window_.shows(span, graph_.problem().slices);
+  }
+  // Of a task on a compute lane.
+  bool is_shown(TaskId task) const {
+    return is_shown_[index(graph_.device(task))] && is_shown(timeline_.spans[task]);
+  }
+
+  // Calls visit with the tracks on which a task beside the lanes has a slice.
+  template <class Visit>
+  void visit_tracks_beside(TaskId id, const Visit& visit) const {
+    const OpKind kind = graph_.op(id).kind;
+    if (kind == OpKind::barrier || kind == OpKind::release || !is_shown(timeline_.spans[id]))
+      return;
+    if (!graph_.is_transfer(id)) {
+      const bool is_beside =
+          kind == OpKind::grad_sync && graph_.problem().iterations.overlap_grad_sync;
+      const TraceTrack track = {index(graph_.device(id)),
+                                is_beside ? tracks_.reduction_thread() : 0};
+      if (is_shown_[track.device]) visit(track);
+      return;
+    }
+    const TransferTracks tracks = tracks_.of(id);
+    if (is_shown_[tracks.send.device]) visit(tracks.send);
+    if (is_shown_[tracks.receive.device]) visit(tracks.receive);
+  }
+
+  // Finds the tracks that have slices and when the first of each begins, as viewers see it.
+  void find_tracks() {
     const auto add = [this](const TraceTrack& track, const Span& span) {
-      const auto found = first_slices_.find(track);
-      const bool is_first = found == first_slices_.end() || span.start < found->second;
-      if (is_first && viewed_duration(span, span.start) > Ticks{0}) {
-        first_slices_[track] = span.start;
+      constexpr Ticks kShort{2'000'000};
+      ++slices_;
+      any_short_ = any_short_ || (span.start < span.end && span.end - span.start < kShort);
+      std::optional<Ticks>& first = track.thread == 0 ? first_computed_[track.device]
+                                                      : first_beside_[track.device][track.thread];
+      if ((!first || span.start < *first) && viewed_duration(span, span.start) > Ticks{0}) {
+        first = span.start;
       }
     };
     for (std::size_t lane = 0; lane < timeline_.devices(); ++lane) {
+      if (!is_shown_[lane]) continue;
       for (const Span* span = timeline_.begin(lane); span != timeline_.end(lane); ++span) {
-        add({lane}, *span);
+        if (is_shown(*span)) add({lane}, *span);
       }
     }
     for (auto id = static_cast<TaskId>(graph_.compute_tasks()); id < graph_.size(); ++id) {
-      if (graph_.is_transfer(id)) {
-        const TransferTracks tracks = tracks_.of(id);
-        add(tracks.send, timeline_.spans[id]);
-        add(tracks.receive, timeline_.spans[id]);
-      } else {
-        add(track_beside(id), timeline_.spans[id]);
-      }
+      visit_tracks_beside(id, [&](const TraceTrack& track) { add(track, timeline_.spans[id]); });
     }
   }
 
   // What stands before the first that lasts, as viewers see it, counts from itself.
   Ticks first_slice(const TraceTrack& track, const Span& span) const {
-    const auto found = first_slices_.find(track);
-    return found == first_slices_.end() ? span.start : std::min(found->second, span.start);
+    const std::optional<Ticks> first = track.thread == 0
+                                           ? first_computed_[track.device]
+                                           : first_beside_[track.device].at(track.thread);
+    return std::min(first.value_or(span.start), span.start);
   }
 
-  void write_names(std::size_t lane) {
-    const TraceTrack track{lane};
-    event('M', track, R"("name":"process_name","args":{{"name":"device {}"}})", lane);
-    // Without it Catapult sorts by name: device 10 before device 2.
-    event('M', track, R"("name":"process_sort_index","args":{{"sort_index":{}}})", lane);
-    event('M', track, R"("name":"thread_name","args":{{"name":"compute"}})");
+  // Holistic Trace Analysis wants to know whose a file is. Catapult takes slices that begin and end
+  // within one display unit for nested ones, so short ones need the finer of its two units; in the
+  // coarser one, times are easier to read.
+  void write_head(File& file) {
+    file.events.add('{');
+    if (each_device_) {
+      file.events.add(R"("distributedInfo":{"rank":)", file.device, R"(,"world_size":)",
+                      timeline_.devices(), "},");
+    }
+    file.events.add(R"("displayTimeUnit":")", any_short_ ? "ns" : "ms", R"(","traceEvents":[)");
   }
 
-  // The names of the threads that some slice stands on, thread 0 aside.
-  void write_lanes_beside() {
-    std::map<TraceTrack, std::string> names;
-    for (auto id = static_cast<TaskId>(graph_.compute_tasks()); id < graph_.size(); ++id) {
-      if (graph_.is_transfer(id)) {
-        const TransferTracks tracks = tracks_.of(id);
-        for (const TraceTrack& track : {tracks.send, tracks.receive}) {
-          if (!names.contains(track)) names.emplace(track, tracks_.name(track));
-        }
-      } else if (track_beside(id).thread != 0) {
-        names.emplace(track_beside(id), "gradient reduction");
+  void write_names() {
+    for (std::size_t lane = 0; lane < timeline_.devices(); ++lane) {
+      if (!is_shown_[lane]) continue;
+      const TraceTrack track{lane};
+      event('M', track).add(R"("name":"process_name","args":{"name":"device )", lane, "\"}}");
+      // Without it Catapult sorts by name: device 10 before device 2.
+      event('M', track).add(R"("name":"process_sort_index","args":{"sort_index":)", lane, "}}");
+      event('M', track).add(R"("name":"thread_name","args":{"name":"compute"}})");
+    }
+    for (std::size_t device = 0; device < first_beside_.size(); ++device) {
+      for (const auto& [thread, first] : first_beside_[device]) {
+        const TraceTrack track{device, thread};
+        event('M', track)
+            .add(R"("name":"thread_name","args":{"name":")", std::string_view(tracks_.name(track)),
+                 "\"}}");
+        event('M', track).add(R"("name":"thread_sort_index","args":{"sort_index":)", thread, "}}");
       }
     }
-    for (const auto& [track, name] : names) {
-      event('M', track, R"("name":"thread_name","args":{{"name":"{}"}})", name);
-      event('M', track, R"("name":"thread_sort_index","args":{{"sort_index":{}}})", track.thread);
-    }
   }
 
-  // Where a gradient reduction or an optimizer stands.
-  TraceTrack track_beside(TaskId id) const {
-    const bool beside =
-        graph_.op(id).kind == OpKind::grad_sync && graph_.problem().iterations.overlap_grad_sync;
-    return {index(graph_.device(id)), beside ? tracks_.reduction_thread() : 0};
+  // Device after device: its slices, then how many activations it has, as they change.
+  void write_lanes() {
+    std::string_view series;
+    std::optional<std::int64_t> written;
+    const auto begin = [&](std::size_t lane) {
+      write_lane(lane);
+      series = counter_series(graph_.problem(), lane);
+      written.reset();
+    };
+    const auto sample = [&](std::size_t lane, const MemoryPoint& point) {
+      if (written == point.amount) return;
+      event('C', {lane})
+          .add(R"("name":"live activations","ts":)", point.time, R"(,"args":{")", series,
+               "\":", point.amount, "}}");
+      written = point.amount;
+    };
+    follow_samples(follow_activations, std::vector<std::int64_t>(timeline_.devices()), begin,
+                   sample);
   }
 
   // A slice stands before its arrows: Perfetto reads in file order what happens at one time.
   void write_lane(std::size_t lane) {
     for (const Span* span = timeline_.begin(lane); span != timeline_.end(lane); ++span) {
-      write_slice({lane}, *span);
-      write_arrows(*span, span->op);
-      if (span->overlapped) write_arrows(*span, *span->overlapped);
       phase_.advance();
+      if (!is_shown_[lane] || !is_shown(*span)) continue;
+      write_slice({lane}, *span);
+      write_arrows(lane, span->op);
+      if (span->overlapped) write_arrows(lane, *span->overlapped);
     }
   }
 
-  // The arrows that enter and leave an op of a span: along the stages, forth and back.
-  void write_arrows(const Span& span, const Op& op) {
+  // The arrows that enter and leave an op of a lane: along the stages, forth and back.
+  void write_arrows(std::size_t lane, const Op& op) {
     const Role kind = role(op.kind);
     if (each_device_ || (kind != Role::forward && kind != Role::gradient)) return;
     const int step = kind == Role::forward ? 1 : -1;
@@ -325,18 +298,20 @@ class TraceWriter {
       const std::optional<Arrow> arrow = arrow_to(consumer);
       if (!arrow) continue;
       const bool enters = end == ArrowEnd::enters;
-      write_arrow_end(end, {index(graph_.problem().device(span.op))}, *arrow,
-                      enters ? arrow->enters : arrow->leaves);
+      write_arrow_end(end, {lane}, *arrow, enters ? arrow->enters : arrow->leaves);
     }
   }
 
-  // The slice of a transfer on both its lanes, and the arrow's way through them.
-  void write_transfer(TaskId id) {
+  // The slices of a task beside the lanes; of a transfer also the arrow's way through them.
+  void write_beside(TaskId id) {
     const Span& span = timeline_.spans[id];
+    int slices = 0;
+    visit_tracks_beside(id, [&](const TraceTrack& track) {
+      write_slice(track, span);
+      ++slices;
+    });
+    if (each_device_ || !graph_.is_transfer(id) || slices < 2) return;
     const TransferTracks tracks = tracks_.of(id);
-    write_slice(tracks.send, span);
-    write_slice(tracks.receive, span);
-    if (each_device_) return;
     Op consumer = span.op;
     const bool is_forward = span.op.kind == OpKind::send_forward;
     consumer.kind = is_forward ? OpKind::forward : OpKind::backward;
@@ -360,7 +335,7 @@ class TraceWriter {
   };
 
   // The arrow into an op of that role, stage and microbatch. Nothing where there is none, or one of
-  // its ends is too short to be found.
+  // its ends is not shown or too short to be found.
   std::optional<Arrow> arrow_to(const Op& consumer) const {
     const Role kind = role(consumer.kind);
     const Stage from{consumer.stage.value + (kind == Role::forward ? -1 : 1)};
@@ -370,6 +345,7 @@ class TraceWriter {
     if (!exists(from) || !exists(consumer.stage)) return std::nullopt;
     const TaskId to = graph_.find(kind, consumer.stage, consumer.microbatch);
     const TaskId producer = graph_.find(kind, from, consumer.microbatch);
+    if (is_narrowed_ && !(is_shown(to) && is_shown(producer))) return std::nullopt;
     const std::optional<Ticks> leaves = arrow_time(ArrowEnd::leaves, producer);
     const std::optional<Ticks> enters = arrow_time(ArrowEnd::enters, to);
     if (!leaves || !enters) return std::nullopt;
@@ -387,103 +363,135 @@ class TraceWriter {
   }
 
   void write_arrow_end(ArrowEnd end, const TraceTrack& track, const Arrow& arrow, Ticks time) {
-    event(static_cast<char>(end), track, R"("name":"{}","cat":"{}","id":{},"ts":{}{})", arrow.name,
-          arrow.name, arrow.id, microseconds(time), end == ArrowEnd::enters ? R"(,"bp":"e")" : "");
-  }
-
-  // Analysers of profiles tell communication by its name.
-  std::string_view profiled_prefix(OpKind kind) const {
-    return each_device_ && is_communication(kind) ? "nccl:" : "";
-  }
-
-  // Analysers of profiles take for a kernel what has a stream.
-  std::string profiled_args(const TraceTrack& track) const {
-    return each_device_ ? fmt::format(R"("device":{},"stream":{},)", track.device, track.thread)
-                        : "";
+    EventFile& events = event(static_cast<char>(end), track);
+    events.add(R"("name":")", arrow.name, R"(","cat":")", arrow.name, R"(","id":)", arrow.id,
+               R"(,"ts":)", time);
+    if (end == ArrowEnd::enters) events.add(R"(,"bp":"e")");
+    events.add('}');
   }
 
   void write_slice(const TraceTrack& track, const Span& span) {
-    const KindStyle kind = style(span.op.kind);
-    const std::string released_by =
-        span.released_by == Span::kNotReleased
-            ? ""
-            : fmt::format(R"(,"released_by":"{}")", step_token(timeline_.spans[span.released_by]));
     // speedscope does not nest slices that begin and end at one time.
     const Ticks duration = viewed_duration(span, first_slice(track, span));
-    const std::string extent =
-        duration == Ticks{0} ? R"("s":"t")" : fmt::format(R"("dur":{})", microseconds(duration));
-    ++slices_;
-    event(duration == Ticks{0} ? 'i' : 'X', track,
-          R"("name":"{}{}","cat":"{}","cname":"{}","ts":{},{},)"
-          R"("args":{{{}"stage":{},"microbatch":{}{}}})",
-          profiled_prefix(span.op.kind), step_label({.op = span.op, .overlapped = span.overlapped}),
-          each_device_ ? "kernel" : kind.category, kind.color, microseconds(span.start), extent,
-          profiled_args(track), span.op.stage.value, span.op.microbatch.value, released_by);
-  }
-
-  void write_counter(std::size_t lane) {
-    Ticks time;
-    std::int64_t live = 0;
-    std::optional<std::int64_t> written;
-    const std::string_view series = counter_series(graph_.problem(), lane);
-    const auto write_settled = [&] {
-      if (written == live) return;
-      event('C', {lane}, R"("name":"live activations","ts":{},"args":{{"{}":{}}})",
-            microseconds(time), series, live);
-      written = live;
-    };
-    for (const MemoryPoint& point : live_activations_[lane]) {
-      if (point.time != time) write_settled();
-      time = point.time;
-      live = point.amount;
+    const bool lasts = duration > Ticks{0};
+    const KindText& text = kind_texts_[static_cast<std::size_t>(span.op.kind)];
+    ++slices_written_;
+    EventFile& events = event(lasts ? 'X' : 'i', track);
+    events.add(text.name, span.op.microbatch.value);
+    if (span.overlapped) {
+      events.add('+', letters(span.overlapped->kind), span.overlapped->microbatch.value);
     }
-    write_settled();
+    events.add(text.style, span.start);
+    if (lasts) {
+      events.add(R"(,"dur":)", duration);
+    } else {
+      events.add(R"(,"s":"t")");
+    }
+    events.add(R"(,"args":{)");
+    // Analysers of profiles take for a kernel what has a stream.
+    if (each_device_) {
+      events.add(R"("device":)", track.device, R"(,"stream":)", track.thread, ',');
+    }
+    events.add(R"("stage":)", span.op.stage.value, R"(,"microbatch":)", span.op.microbatch.value);
+    if (span.released_by != Span::kNotReleased) {
+      events.add(R"(,"released_by":")");
+      add_token(events, timeline_.spans[span.released_by]);
+      events.add('"');
+    }
+    events.add("}}");
   }
 
-  // What each device holds, in bytes: the last amount of every instant.
-  void write_memory() {
-    const std::vector<std::int64_t> resident = resident_memory(graph_.problem());
-    std::size_t device = 0;
-    MemoryPoint pending{.time = Ticks{0}, .amount = resident.front()};
-    const auto write_pending = [&] {
-      event('C', {device}, R"("name":"memory","ts":{},"args":{{"bytes":{}}})",
-            microseconds(pending.time), pending.amount);
+  // As token() of its step.
+  static void add_token(EventFile& events, const Span& span) {
+    const auto add = [&](const Op& op) {
+      events.add(op.stage.value, letters(op.kind), op.microbatch.value);
     };
-    follow_memory(graph_, timeline_, [&](Device of, const MemoryChange& change) {
-      for (; device < static_cast<std::size_t>(of.value);
-           pending = {.time = Ticks{0}, .amount = resident[++device]}) {
-        write_pending();
+    if (!span.overlapped) return add(span.op);
+    events.add('(');
+    add(span.op);
+    events.add(';');
+    add(*span.overlapped);
+    events.add(')');
+  }
+
+  // What each device holds, in bytes.
+  void write_memory() {
+    follow_samples(
+        follow_memory, resident_memory(graph_.problem()), [](std::size_t) {},
+        [&](std::size_t device, const MemoryPoint& point) {
+          event('C', {device})
+              .add(R"("name":"memory","ts":)", point.time, R"(,"args":{"bytes":)", point.amount,
+                   "}}");
+        });
+  }
+
+  // Device after device, calls begin, and sample with what a shown one holds at the end of every
+  // instant of the window, the first being where that begins.
+  template <class Follow, class Begin, class Sample>
+  void follow_samples(const Follow& follow, const std::vector<std::int64_t>& at_first,
+                      const Begin& begin, const Sample& sample) const {
+    const Ticks from = window_.from.value_or(Ticks{0});
+    std::size_t device = 0;
+    MemoryPoint pending;
+    const auto begin_device = [&] {
+      begin(device);
+      pending = {.time = from, .amount = at_first[device]};
+    };
+    const auto settle = [&] {
+      if (is_shown_[device] && (!window_.to || pending.time < *window_.to)) sample(device, pending);
+    };
+    const auto go_on_to = [&](std::size_t next) {
+      while (device < next) {
+        settle();
+        ++device;
+        begin_device();
       }
-      if (change.time != pending.time) write_pending();
-      pending = {.time = change.time, .amount = change.amount};
+    };
+    begin_device();
+    follow(graph_, timeline_, [&](Device of, const MemoryChange& change) {
+      go_on_to(index(of));
+      const Ticks time = std::max(change.time, from);
+      if (time != pending.time) settle();
+      pending = {.time = time, .amount = change.amount};
     });
-    write_pending();
+    go_on_to(timeline_.devices() - 1);
+    settle();
   }
 
   const TaskGraph& graph_;
   const Timeline& timeline_;
+  const TraceWindow& window_;
+  bool is_narrowed_;
   const Phase& phase_;
   TraceTracks tracks_;
-  std::vector<std::vector<MemoryPoint>> live_activations_;  // by device
-  std::map<TraceTrack, Ticks> first_slices_;
-  std::vector<EventFile> files_;
+  // When the first slice that lasts, as viewers see it, begins: on the compute thread of each
+  // device, and by device on the other threads that have slices.
+  std::vector<std::optional<Ticks>> first_computed_;
+  std::vector<std::map<std::size_t, std::optional<Ticks>>> first_beside_;
+  bool any_short_ = false;
+  std::vector<bool> is_shown_;               // by device
+  std::vector<std::size_t> file_of_device_;  // where each has its own
+  std::vector<File> files_;
   bool each_device_;
-  std::int64_t slices_ = 0;
+  std::vector<KindText> kind_texts_;
+  std::int64_t slices_ = 0;  // to be written
+  std::int64_t slices_written_ = 0;
 };
 
 }  // namespace
 
 std::int64_t write_trace(const TaskGraph& graph, const Timeline& timeline, OutputFile& file,
-                         const Phase& phase) {
+                         const TraceWindow& window, const Phase& phase) {
   OutputFile* const files[] = {&file};
-  TraceWriter writer(graph, timeline, TraceWriter::Files::one, files, phase);
+  TraceWriter writer(graph, timeline, TraceFiles::one, files, window, phase);
   writer.write();
   return writer.slices();
 }
 
 void write_rank_traces(const TaskGraph& graph, const Timeline& timeline,
-                       std::span<OutputFile* const> files, const Phase& phase) {
-  TraceWriter(graph, timeline, TraceWriter::Files::each_device, files, phase).write();
+                       std::span<OutputFile* const> files, const TraceWindow& window,
+                       const Phase& phase) {
+  TraceWriter(graph, timeline, TraceFiles::each_device, files, window, phase).write();
 }
 
 }  // namespace pipesim

@@ -5,6 +5,8 @@
 #include <span>
 
 #include "sim/io/output_file.hpp"
+#include "sim/io/trace_size.hpp"
+#include "sim/io/trace_window.hpp"
 #include "sim/progress.hpp"
 #include "sim/task_graph.hpp"
 #include "sim/timeline.hpp"
@@ -28,11 +30,15 @@ namespace pipesim {
 /// arithmetic in doubles would let a slice reach into the next one, its dur is shorter by the few
 /// ticks that the arithmetic adds.
 ///
+/// Of a window's devices it writes what the window shows: whole slices, arrows of which both ends
+/// are there, counters from its begin on, of all microbatches, and names of what there is.
+///
 /// Streams: the memory it takes does not grow with the trace, but for 4 bytes a transfer where
 /// transfers may overlap. Span i must be task i of the graph. Returns how many slices and instants
-/// there are. Reports every task of the graph to `phase`.
+/// there are. Reports every task of the graph to `phase`. Throws Error (bad input) when the file
+/// exceeds kMostTraceBytes.
 std::int64_t write_trace(const TaskGraph& graph, const Timeline& timeline, OutputFile& file,
-                         const Phase& phase = {});
+                         const TraceWindow& window = {}, const Phase& phase = {});
 
 /// From that many slices on viewers take minutes to load a trace.
 inline constexpr std::int64_t kSlowlyLoadedSlices = 200'000;
@@ -41,9 +47,10 @@ inline constexpr std::int64_t kSlowlyLoadedSlices = 200'000;
 /// writes for device d, without arrows, whose ends would stand in two files, and what Holistic
 /// Trace Analysis asks of a profile: `distributedInfo` with `rank` and `world_size`, slices of the
 /// category "kernel" whose args have `device` and `stream` (pid and tid), and "nccl:" before the
-/// names of transfers, parking and gradient reductions. Requires a file for each device.
-/// Reports as write_trace.
+/// names of transfers, parking and gradient reductions. Requires a file for each device
+/// that the window shows. Reports and throws as write_trace.
 void write_rank_traces(const TaskGraph& graph, const Timeline& timeline,
-                       std::span<OutputFile* const> files, const Phase& phase = {});
+                       std::span<OutputFile* const> files, const TraceWindow& window = {},
+                       const Phase& phase = {});
 
 }  // namespace pipesim

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <map>
 #include <tuple>
-#include <utility>
 
 namespace pipesim {
 
@@ -35,12 +34,22 @@ TraceTracks::TraceTracks(const TaskGraph& graph, const Timeline& timeline) : gra
   if (graph.problem().communication.mode == TransferMode::free) stack(timeline);
 }
 
-// Each transfer goes to the lowest level of its two devices that is free when it starts.
+// Each transfer goes to the lowest level of its two devices that is free when it starts. A sender's
+// transfers stand together.
 void TraceTracks::stack(const Timeline& timeline) {
-  std::vector<TaskId> by_start;
+  std::vector<TaskId> by_start;  // of one sender
   for (auto id = static_cast<TaskId>(graph_.compute_tasks()); id < graph_.size(); ++id) {
-    if (graph_.is_transfer(id)) by_start.push_back(id);
+    if (!graph_.is_transfer(id)) continue;
+    if (!by_start.empty() && graph_.device(id) != graph_.device(by_start.front())) {
+      stack(timeline, by_start);
+      by_start.clear();
+    }
+    by_start.push_back(id);
   }
+  stack(timeline, by_start);
+}
+
+void TraceTracks::stack(const Timeline& timeline, std::vector<TaskId>& by_start) {
   if (by_start.empty()) return;
   std::sort(by_start.begin(), by_start.end(), [&](TaskId left, TaskId right) {
     const Span& a = timeline.spans[left];
@@ -48,9 +57,9 @@ void TraceTracks::stack(const Timeline& timeline) {
     return std::tie(a.start, a.end, left) < std::tie(b.start, b.end, right);
   });
   levels_.resize(graph_.size() - graph_.compute_tasks());
-  std::map<std::pair<Device, Device>, std::vector<Ticks>> busy_until;  // by level
+  std::map<Device, std::vector<Ticks>> busy_until;  // by receiver, by level
   for (const TaskId id : by_start) {
-    std::vector<Ticks>& ends = busy_until[{graph_.device(id), receiver(graph_, id)}];
+    std::vector<Ticks>& ends = busy_until[receiver(graph_, id)];
     const Span& span = timeline.spans[id];
     auto free =
         std::find_if(ends.begin(), ends.end(), [&](Ticks end) { return end <= span.start; });
@@ -72,6 +81,7 @@ TransferTracks TraceTracks::of(TaskId transfer) const {
 std::string TraceTracks::name(const TraceTrack& track) const {
   const std::size_t thread = track.thread % threads_per_level();
   const std::size_t level = track.thread / threads_per_level();
+  if (track.thread == reduction_thread()) return "gradient reduction";
   const std::string higher = level == 0 ? "" : fmt::format(" ({})", level + 1);
   switch (thread) {
     case 1:

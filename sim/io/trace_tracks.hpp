@@ -39,7 +39,7 @@ class TraceTracks {
   /// Requires a transfer.
   TransferTracks of(TaskId transfer) const;
   /// "send to next", "receive from device 5"; "send to next (2)" for the first one higher up.
-  /// Requires a thread of a transfer.
+  /// Requires a thread of a transfer or of gradient reductions ("gradient reduction").
   std::string name(const TraceTrack& track) const;
   /// Of gradient reductions beside the compute lane.
   std::size_t reduction_thread() const { return threads_per_level() - 1; }
@@ -47,6 +47,7 @@ class TraceTracks {
  private:
   std::size_t threads_per_level() const { return 7 + 2 * graph_.devices(); }
   void stack(const Timeline& timeline);
+  void stack(const Timeline& timeline, std::vector<TaskId>& by_start);
 
   const TaskGraph& graph_;
   std::vector<std::uint32_t> levels_;  // by transfer; empty: none overlap

@@ -178,6 +178,70 @@ TEST_SUITE("cli") {
           start + "a picture in the terminal writes no trace; a run\n");
   }
 
+  TEST_CASE("--trace-window writes a part of a trace, and of the traces a rank") {
+    const TemporaryDirectory directory;
+    const std::string window = " --trace-window from=10,to=0.02s,devices=0,2-3";
+    REQUIRE(run_pipesim_in(directory, kRun + std::string(" --trace whole.json")).exit_code == 0);
+    const Outcome outcome = run_pipesim_in(directory, ranks("traces --trace t.json") + window);
+    CHECK(outcome.err == "");
+    CHECK(outcome.exit_code == 0);
+    CHECK(shell("ls -A " + directory.path("traces")).out == "rank0.json\nrank2.json\nrank3.json\n");
+    std::string seen;
+    const nlohmann::json trace = nlohmann::json::parse(read_file(directory.path("t.json")));
+    for (const nlohmann::json& event : trace.at("traceEvents")) {
+      if (event.at("ph") != "X" || event.at("pid") == 3) continue;
+      seen += event.at("pid").dump() + event.at("name").get<std::string>() + "@" +
+              event.at("ts").dump() + " ";
+    }
+    // Device 0 idles from 8 to 18 ms, when 1B0 is over.
+    CHECK(seen == "0B0@18000 2F3@10000 2B0@12000 2F2@16000 2B1@18000 ");
+    const nlohmann::json rank =
+        nlohmann::json::parse(read_file(directory.path("traces/rank2.json")));
+    CHECK(rank.at("distributedInfo") == nlohmann::json{{"rank", 2}, {"world_size", 4}});
+    // The ranks of another window are no part of this one.
+    CHECK(fault(directory, ranks("traces --trace-window devices=0-1")) ==
+          "command line: --trace-per-rank: /output/trace_per_rank: \"traces\" has \"rank2.json\", "
+          "which is no trace of this run; a directory without other .json and .gz files\n");
+  }
+
+  TEST_CASE("a window is for a trace, and lies in the run") {
+    const TemporaryDirectory directory;
+    const std::string start = "command line: --trace-window: /output/trace_window: ";
+    const auto refused = [&](const std::string& arguments) {
+      return fault(directory, kRun + (" " + arguments));
+    };
+    CHECK(refused("--trace-window to=3 --svg t.svg") ==
+          start + "no trace is asked for; --trace FILE or --trace-per-rank DIR\n");
+    const std::string trace = "--trace t.json --trace-window ";
+    CHECK(refused(trace + "device=0") ==
+          start +
+              "\"device\" is no part of a window; from=TIME, to=TIME, microbatches=LIST and "
+              "devices=LIST, such as from=1ms,devices=0,2-5 (did you mean \"devices\"?)\n");
+    CHECK(refused(trace + "devices=0-4,microbatches=8") ==
+          start + "there is no microbatch 8; 0 to 7\n" + start + "there is no device 4; 0 to 3\n");
+    CHECK(refused(trace + "from=66") ==
+          start + "at 66 ms the run has ended; 0 to less than T_total, 66 ms\n");
+    CHECK(refused(trace + "to=70ms") ==
+          start + "70 ms lies behind the end of the run; at most T_total, 66 ms\n");
+    CHECK(refused(trace + "''") ==
+          start + "an empty string; a window such as \"from=1ms,devices=0,2-5\"\n");
+    CHECK(run_pipesim(std::string("check ") + kRun +
+                      " --set output.trace=t.json --set "
+                      "output.trace_window=devices=4")
+              .err ==
+          "command line: --set output.trace_window: /output/trace_window: there is no device 4; 0 "
+          "to 3\n");
+  }
+
+  TEST_CASE("a trace of more than 2 GB is refused before the run") {
+    const TemporaryDirectory directory;
+    const std::string run = "--t-f 2 --t-b 4 --schedule gpipe ";
+    const std::string allowed =
+        "; at most 2.0 GB: --trace-window from=TIME,to=TIME writes a part\n";
+    CHECK(fault(directory, run + "-p 4 -m 2150000 --trace t.json") == "" + allowed);
+    CHECK(fault(directory, run + "-p 1 -m 8600000 --trace-per-rank traces") == "" + allowed);
+  }
+
   TEST_CASE("a trace that viewers load slowly is said to be") {
     const std::string large = "-p 4 --t-f 2 --t-b 4 --schedule 1f1b --trace /dev/null ";
     CHECK(run_pipesim(large + "-m 25001").err ==

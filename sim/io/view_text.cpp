@@ -1,0 +1,39 @@
+#include "sim/io/view_text.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+namespace pipesim {
+
+namespace {
+
+std::optional<std::int32_t> index_number(std::string_view text) {
+  std::int32_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, number);
+  if (text.empty() || error != std::errc{} || stopped != end || number < 0) return std::nullopt;
+  return number;
+}
+
+}  // namespace
+
+std::optional<IndexRange> parse_index_range(std::string_view text) {
+  const std::size_t dash = text.find('-');
+  const auto first = index_number(text.substr(0, dash));
+  const auto last = dash == std::string_view::npos ? first : index_number(text.substr(dash + 1));
+  if (!first || !last || *last < *first) return std::nullopt;
+  return IndexRange{.first = *first, .last = *last};
+}
+
+ParsedTime parse_view_time(std::string_view text, TimeUnit unit) {
+  ParsedTime parsed = parse_time_with_unit(text);
+  if (parsed.fault == TimeFault::no_unit) parsed = parse_time(text, unit);
+  return parsed;
+}
+
+std::string view_time_allowed(TimeUnit unit) {
+  return fmt::format("a number of {} of at least 0, or one with its unit: 2.5ms", name(unit));
+}
+
+}  // namespace pipesim
