@@ -1,5 +1,6 @@
 // Windows of traces: how they are written, and that a windowed trace is a part of the whole one.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <cmath>
 #include <map>
@@ -100,12 +101,18 @@ std::map<std::string, std::vector<std::string>> texts(const std::vector<Json>& e
   return result;
 }
 
+/// The events of a phase, one a line.
+std::string text_of(const std::map<std::string, std::vector<std::string>>& events,
+                    const std::string& phase) {
+  const auto found = events.find(phase);
+  return found == events.end() ? "" : fmt::format("{}", fmt::join(found->second, "\n"));
+}
+
 Ticks time_of(const Json& event) { return Ticks{std::llround(event.at("ts").get<double>() * 1e6)}; }
 
 /// The events of the whole trace that the window shows, counters as they are within it.
 std::vector<Json> shown_events(const Run& run, const std::vector<Json>& whole) {
-  const Problem& problem = run.graph.problem();
-  const double from = static_cast<double>(run.window.from.value_or(Ticks{0}).count) / 1e6;
+  const Json from = Json::parse(format_time(run.window.from.value_or(Ticks{0}), TimeUnit::us));
   std::vector<Json> shown;
   std::map<std::string, std::size_t> counter_begins;  // by device and name: where in `shown`
   // Whose slices stand in the file in what order is the writer's; names tell tasks.
@@ -162,7 +169,6 @@ std::vector<Json> shown_events(const Run& run, const std::vector<Json>& whole) {
     return event.at("ph") == "M" && event.at("tid") != 0 &&
            !has_slices.contains({event.at("pid").get<int>(), event.at("tid").get<int>()});
   });
-  (void)problem;
   return shown;
 }
 
@@ -205,8 +211,8 @@ TEST_SUITE("unit") {
   TEST_CASE("trace window: what is wrong with each part is said") {
     const std::string parts =
         "; from=TIME, to=TIME, microbatches=LIST and devices=LIST, such as from=1ms,devices=0,2-5";
-    CHECK(faults("form=1") ==
-          "\"form\" is no part of a window" + parts + " (did you mean \"from\"?)\n");
+    CHECK(faults("devces=1") ==
+          "\"devces\" is no part of a window" + parts + " (did you mean \"devices\"?)\n");
     CHECK(faults("3") == "\"3\" is no part of a window" + parts + "\n");
     CHECK(faults("from") == "\"from\" has no value" + parts + "\n");
     CHECK(faults("from=1,") == "\"\" is no part of a window" + parts + "\n");
@@ -266,10 +272,19 @@ TEST_SUITE("unit") {
       const test::Run drawn =
           seed % 3 == 0 ? test::random_run_with_step_ends(random) : test::random_run(random);
       const TaskGraph graph(drawn.problem, drawn.program);
-      const Timeline timeline = simulate(graph);
+      Timeline timeline = simulate(graph);
+      // Long enough that no rounding takes an arrow away.
+      for (Span& span : timeline.spans) {
+        span.start = span.start * 100'000;
+        span.end = span.end * 100'000;
+      }
       const Run run{graph, timeline, draw_window(random, drawn.problem, total_time(timeline))};
       const auto seen = texts(run.events(run.window));
-      CHECK(seen == texts(shown_events(run, run.events({}))));
+      const auto expected = texts(shown_events(run, run.events({})));
+      for (const std::string phase : {"M", "slice", "s", "t", "f", "C"}) {
+        CAPTURE(phase);
+        CHECK(text_of(seen, phase) == text_of(expected, phase));
+      }
       if (seen.contains("s")) arrows += seen.at("s").size();
     }
     CHECK(arrows > 100);

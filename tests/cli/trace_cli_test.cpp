@@ -180,7 +180,7 @@ TEST_SUITE("cli") {
 
   TEST_CASE("--trace-window writes a part of a trace, and of the traces a rank") {
     const TemporaryDirectory directory;
-    const std::string window = " --trace-window from=10,to=0.02s,devices=0,2-3";
+    const std::string window = " --trace-window from=10,to=0.022s,devices=0,2-3";
     REQUIRE(run_pipesim_in(directory, kRun + std::string(" --trace whole.json")).exit_code == 0);
     const Outcome outcome = run_pipesim_in(directory, ranks("traces --trace t.json") + window);
     CHECK(outcome.err == "");
@@ -193,8 +193,8 @@ TEST_SUITE("cli") {
       seen += event.at("pid").dump() + event.at("name").get<std::string>() + "@" +
               event.at("ts").dump() + " ";
     }
-    // Device 0 idles from 8 to 18 ms, when 1B0 is over.
-    CHECK(seen == "0B0@18000 2F3@10000 2B0@12000 2F2@16000 2B1@18000 ");
+    // At 22 ms 2B1 ends and 2F3 begins.
+    CHECK(seen == "0B0@20000 2B0@12000 2F2@16000 2B1@18000 ");
     const nlohmann::json rank =
         nlohmann::json::parse(read_file(directory.path("traces/rank2.json")));
     CHECK(rank.at("distributedInfo") == nlohmann::json{{"rank", 2}, {"world_size", 4}});
@@ -236,10 +236,13 @@ TEST_SUITE("cli") {
   TEST_CASE("a trace of more than 2 GB is refused before the run") {
     const TemporaryDirectory directory;
     const std::string run = "--t-f 2 --t-b 4 --schedule gpipe ";
-    const std::string allowed =
-        "; at most 2.0 GB: --trace-window from=TIME,to=TIME writes a part\n";
-    CHECK(fault(directory, run + "-p 4 -m 2150000 --trace t.json") == "" + allowed);
-    CHECK(fault(directory, run + "-p 1 -m 8600000 --trace-per-rank traces") == "" + allowed);
+    const std::string what =
+        "a trace of at least 2.1 GB is too large for viewers; at most 2.0 GB: --trace-window "
+        "from=TIME,to=TIME writes a part\n";
+    CHECK(fault(directory, run + "-p 4 -m 2150000 --trace t.json") ==
+          "command line: --trace: /output/trace: " + what);
+    CHECK(fault(directory, run + "-p 1 -m 8600000 --trace-per-rank traces") ==
+          "command line: --trace-per-rank: /output/trace_per_rank: " + what);
   }
 
   TEST_CASE("a trace that viewers load slowly is said to be") {
