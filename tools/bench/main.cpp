@@ -2,8 +2,6 @@
 #include <benchmark/benchmark.h>
 #include <malloc.h>
 
-#include <limits>
-
 #include "tools/bench/contestants.hpp"
 
 int main(int argc, char** argv) {
@@ -14,8 +12,8 @@ int main(int argc, char** argv) {
   bench::require_agreement();
   // Everybody works in memory that the process has already: a page's first use is the kernel's
   // time, and the same for all.
-  ::mallopt(M_MMAP_THRESHOLD, std::numeric_limits<int>::max());
-  ::mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+  ::mallopt(M_MMAP_MAX, 0);
+  ::mallopt(M_TRIM_THRESHOLD, -1);  // never
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();

@@ -113,10 +113,15 @@
     | ratio("order of \($name | ltrimstr("build/")), p=8 m=64, ops / CSR graph (d)"; $name;
           "anchor/csr_graph");
 
-  [timeline, run_phase, bytes, store, metrics, detector, traces, processes, builds]
-| map([.what, .measured, .goal, (if .is_met == null then "" elif .is_met then "met" else "MISSED" end),
-       .ours, .anchor])
-| [["what", "measured", "goal", "", "pipesim", "anchor"]] + .
-| (transpose | map(map(length) | max)) as $widths
-| def row: [., $widths] | transpose | map(.[0] + " " * (.[1] - (.[0] | length))) | "| " + join(" | ") + " |";
-  (.[0] | row), ("|" + ($widths | map("-" * (. + 2)) | join("|")) + "|"), (.[1:][] | row)
+  [timeline, run_phase, bytes, store, metrics, detector, traces, processes, builds] as $rows
+| ($rows | map(select(.is_met != null))) as $goals
+| "\($goals | map(select(.is_met)) | length) of \($goals | length) goals are met.",
+  "",
+  ($rows
+   | map([.what, .measured, .goal,
+          (if .is_met == null then "" elif .is_met then "met" else "MISSED" end), .ours, .anchor])
+   | [["what", "measured", "goal", "", "pipesim", "anchor"]] + .
+   | (transpose | map(map(length) | max)) as $widths
+   | def row: [., $widths] | transpose | map(.[0] + " " * (.[1] - (.[0] | length)))
+       | "| " + join(" | ") + " |";
+     (.[0] | row), ("|" + ($widths | map("-" * (. + 2)) | join("|")) + "|"), (.[1:][] | row))
