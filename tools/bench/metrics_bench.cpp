@@ -63,8 +63,11 @@ void add_metrics() {
     for (const Order order : {Order::one_f_one_b, Order::gpipe}) {
       add_metrics("equal", equal_stages(order, stages, microbatches));
       add_metrics("unequal", unequal_stages(order, stages, microbatches));
-      add_detector(nearly_equal_stages(order, stages, microbatches));
     }
+  }
+  // So few microbatches that 1F1B has not come to its pace when they end.
+  for (const auto& [stages, microbatches] : {std::pair{8, 64}, {512, 2048}, {1024, 8192}}) {
+    add_detector(nearly_equal_stages(Order::one_f_one_b, stages, microbatches));
   }
 }
 

@@ -28,6 +28,7 @@ double seconds(const timeval& time) {
 /// Runs it without output. Ends this process unless it succeeds.
 Usage run(std::vector<std::string> arguments) {
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   posix_spawn_file_actions_t actions;

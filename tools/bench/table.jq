@@ -74,9 +74,10 @@
     | ("jumps", "loops") as $who
     | ratio("\($order) \($size), \($stages) stages, metrics only: \({jumps: "default",
           loops: "without jumps"}[$who]) / scalar stream (a)"; $group + $who;
-          $group + "scalar_stream"; if $size | large then at_least(1) else open_end end);
+          $group + "scalar_stream";
+          if $who == "jumps" and ($size | large) then at_least(1) else open_end end);
 
-  def detector: ("1f1b", "gpipe") as $order | ("8x64", "256x4096", "1024x16384") as $size
+  def detector: "1f1b" as $order | ("8x64", "512x2048", "1024x8192") as $size
     | "detector/\($order)/\($size)/" as $group | select(has_run($group + "jumps"))
     | (100 * (rate($group + "loops") / rate($group + "jumps") - 1)) as $value
     | number("\($order) \($size), search for a period where there is none"; $group + "jumps"; $value;

@@ -23,7 +23,7 @@ double seconds(std::int64_t ticks) {
 /// A process has one, whose clock goes on from run to run.
 s4u::Host* host() {
   static s4u::Engine engine("bench");
-  static s4u::Host* const only = [] {
+  static s4u::Host* only = [] {
     s4u::NetZone* const zone = s4u::create_full_zone("zone");
     s4u::Host* const created = zone->create_host("host", "1Gf")->seal();
     zone->seal();
