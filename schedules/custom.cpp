@@ -170,6 +170,7 @@ const Schedule schedule_custom = {
              .placement = "the config's",
              .peak = "as the order says",
              .backward = BackwardPass::mixed,
+             .unrolls = true,
              .parameters = {{.name = kOrder,
                              .type = ParameterType::orders,
                              .summary = "a string of tokens for each device: 0F0 is stage 0, "

@@ -11,8 +11,8 @@
 
 #include "schedules/interleaving.hpp"
 #include "schedules/schedule.hpp"
-#include "sim/analysis.hpp"
 #include "sim/error.hpp"
+#include "sim/streaming.hpp"
 #include "sim/task_graph.hpp"
 
 namespace pipesim {
@@ -63,12 +63,6 @@ Program grouped(const Problem& problem, const Parameters& parameters, std::int64
 }
 
 /// Whether groups deadlock does not depend on how results cross.
-Problem with_free_transfers(Problem problem) {
-  problem.communication = {};
-  problem.iterations = {};
-  return problem;
-}
-
 /// PyTorch's group, m / max(1, m / p), both rounded down: as many rounds as there are whole p.
 std::int64_t usual_group(const Problem& problem) {
   const int m = problem.microbatches;
@@ -79,10 +73,8 @@ std::int64_t usual_group(const Problem& problem) {
 /// Megatron-LM accepts.
 std::int64_t default_group(const Problem& problem, const Parameters& parameters) {
   const std::int64_t usual = usual_group(problem);
-  const bool runs =
-      last_group_fills_the_pipeline(problem, usual) ||
-      find_cycle(TaskGraph(with_free_transfers(problem), grouped(problem, parameters, usual)))
-          .empty();
+  const bool runs = last_group_fills_the_pipeline(problem, usual) ||
+                    comes_to_its_end(problem, grouped(problem, parameters, usual));
   return runs ? usual : smallest_group(problem);
 }
 

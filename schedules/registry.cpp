@@ -89,9 +89,13 @@ std::int64_t peak(const Schedule& schedule, const Problem& problem, const Parame
   return pairs;
 }
 
-Program build(const Schedule& schedule, const Problem& problem, const Parameters& parameters) {
+Program order(const Schedule& schedule, const Problem& problem, const Parameters& parameters) {
   if (schedule.check) schedule.check(problem, parameters);
-  Program program = with_recompute(problem, schedule.build(problem, parameters));
+  return with_recompute(problem, schedule.build(problem, parameters));
+}
+
+Program build(const Schedule& schedule, const Problem& problem, const Parameters& parameters) {
+  Program program = order(schedule, problem, parameters);
   validate_program(problem, program);
   return program;
 }

@@ -28,8 +28,9 @@ struct ScheduleInfo {
   BackwardPass backward = BackwardPass::full;
   int copies = 1;       ///< of the parameters, for directions that share the devices
   bool flushes = true;  ///< false: asynchronous, steps follow each other without a flush
-  /// Whether the order is found by trying, which takes time and memory for every op of the run.
-  bool searches = false;
+  /// Whether making the order takes time and memory for every op of the run: it is found by trying,
+  /// or given op by op.
+  bool unrolls = false;
   std::vector<ParameterSpec> parameters;
 };
 
@@ -91,7 +92,9 @@ Problem with_state(const Schedule& schedule, Problem problem, const Parameters& 
 Plan plan(const Schedule& schedule, const Problem& problem, const Parameters& parameters);
 std::int64_t peak(const Schedule& schedule, const Problem& problem, const Parameters& parameters,
                   Device device);
-/// check(), then build(), the recomputations put in, then validate_program().
+/// check(), then build(), the recomputations put in; not yet validated.
+Program order(const Schedule& schedule, const Problem& problem, const Parameters& parameters);
+/// order(), then validate_program().
 Program build(const Schedule& schedule, const Problem& problem, const Parameters& parameters);
 
 }  // namespace pipesim

@@ -306,7 +306,7 @@ const Schedule schedule_v_zb = {
              .placement = kVStages,
              .peak = "min(4 limit - 1, 2m)",
              .backward = BackwardPass::split,
-             .searches = true,
+             .unrolls = true,
              .parameters = {{.name = kLimit,
                              .type = ParameterType::integer,
                              .minimum = 1,

@@ -193,7 +193,7 @@ const Schedule schedule_zb_auto = {
              .source = "Qi et al., Zero Bubble, arXiv 2401.10241, section 3.1",
              .peak = "min(2 limit - 1, m)",
              .backward = BackwardPass::split,
-             .searches = true,
+             .unrolls = true,
              .parameters = {{.name = kLimit,
                              .type = ParameterType::integer,
                              .minimum = 1,

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <limits>
-#include <numeric>
 #include <tuple>
 
 namespace pipesim {
@@ -23,10 +22,11 @@ StreamPeriod::StreamPeriod(const StreamProgram& program, std::vector<LaneState>&
 }
 
 // A value stays where it was put until it has been taken, so a channel needs as many places as it
-// ever holds values, and those that a wave puts while it takes. The places are a power of two: the
-// list is repeated until every channel begins again at its first place.
+// ever holds values, and those that a wave puts while it takes. The places are what the waves put,
+// times a power of two: the list repeats the waves until every channel begins again at its first
+// place.
 bool StreamPeriod::plan_rings(const Waves& waves) {
-  constexpr std::int64_t kMostRepeated = 64;
+  constexpr std::int64_t kMostOperations = 1 << 20;
   ring_.assign(channels_.size(), 0);
   std::vector<std::int64_t> puts(channels_.size());
   std::vector<std::int64_t> held(channels_.size());
@@ -50,10 +50,13 @@ bool StreamPeriod::plan_rings(const Waves& waves) {
   std::int64_t repeated = 1;
   for (std::size_t i = 0; i < channels_.size(); ++i) {
     if (puts[i] == 0) continue;
-    ring_[i] = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(ring_[i])));
-    repeated = std::max(repeated, ring_[i] / std::gcd(ring_[i], puts[i]));
+    const std::int64_t times = (ring_[i] + puts[i] - 1) / puts[i];
+    const auto repetitions =
+        static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(times)));
+    ring_[i] = puts[i] * repetitions;
+    repeated = std::max(repeated, repetitions);
   }
-  if (repeated > kMostRepeated) return false;
+  if (repeated > kMostOperations / static_cast<std::int64_t>(waves.taken.size())) return false;
   repetitions_ = repeated;
   return true;
 }

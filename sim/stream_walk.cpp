@@ -1,7 +1,6 @@
 #include "sim/stream_walk.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <limits>
 
@@ -48,6 +47,12 @@ class Recurrences {
  public:
   /// The waves since the state with that mark, 0 if it has not been seen.
   std::int64_t since(std::uint64_t mark, std::int64_t wave) {
+    // Of a rhythm of more waves than there are entries nothing is left when it comes round.
+    const auto size = static_cast<std::int64_t>(entries_.size());
+    if (wave - first_wave_ > kRounds * size && size < kMost) {
+      entries_.assign(entries_.size() * kGrowth, {});
+      first_wave_ = wave;
+    }
     Entry& entry = entries_[mark % entries_.size()];
     const bool is_known = entry.mark == mark && entry.wave >= first_wave_;
     const std::int64_t waves = is_known ? wave - entry.wave : 0;
@@ -61,7 +66,10 @@ class Recurrences {
     std::uint64_t mark = 0;
     std::int64_t wave = -1;
   };
-  std::array<Entry, 509> entries_{};
+  static constexpr std::int64_t kRounds = 8;
+  static constexpr std::size_t kGrowth = 16;
+  static constexpr std::int64_t kMost = 100'000;
+  std::vector<Entry> entries_ = std::vector<Entry>(509);
   std::int64_t first_wave_ = 0;
 };
 
@@ -178,8 +186,9 @@ class Walk {
       return;
     }
     if (wave_ < next_search_) return;
+    constexpr std::int64_t kMostRecorded = 1 << 20;
     const std::int64_t waves = recurrences_.since(mark_, wave_);
-    if (waves == 0) return;
+    if (waves == 0 || waves > kMostRecorded / static_cast<std::int64_t>(lanes_.size())) return;
     is_recording_ = true;
     waves_to_record_ = waves;
     recorded_ = {};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "sim/analysis.hpp"
 #include "sim/lane_summary.hpp"
 #include "sim/lower_bound.hpp"
 #include "sim/memory_rules.hpp"
@@ -61,6 +62,19 @@ Ticks total(const std::vector<LaneTimes>& lanes) {
 }
 
 }  // namespace
+
+bool comes_to_its_end(const Problem& problem, const Program& program) {
+  // What a deadlock does not depend on.
+  Problem free = problem;
+  free.communication = {};
+  free.iterations = {};
+  free.stragglers.clear();
+  free.durations.clear();
+  free.costs.assign(free.costs.size(), stage_costs(Ticks{0}, Ticks{0}, Ticks{0}));
+  const std::optional<StreamProgram> stream = stream_program(free, program);
+  if (!stream) return find_cycle(TaskGraph(free, program)).empty();
+  return !stream_times(*stream, FastForward::jumps).empty();
+}
 
 std::optional<Ticks> stream_total(const Problem& problem, const Program& program) {
   const std::optional<StreamProgram> stream = stream_program(problem, program);

@@ -29,6 +29,10 @@ struct StreamedRun {
 std::optional<StreamedRun> stream_run(const Problem& problem, const Program& program,
                                       FastForward fast_forward = FastForward::jumps);
 
+/// Whether the program runs to its end where communication takes nothing, or its lanes wait for
+/// each other. Requires what stream_run() requires.
+bool comes_to_its_end(const Problem& problem, const Program& program);
+
 /// T_total alone, under the same conditions but the memory limit, which does not matter.
 std::optional<Ticks> stream_total(const Problem& problem, const Program& program);
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <limits>
 #include <string_view>
 
 #include "sim/error.hpp"
@@ -103,9 +104,17 @@ std::vector<ComparedSchedule> compared(const RunConfig& config, const Request& r
   for_open("preparing", request.jobs, no_tasks, [&](std::size_t row, Progress*) {
     prepared[row] = pose(with_schedule(config, rows[row].schedule), registry, needed);
   });
+  if (view) {
+    // Whichever schedules have an order, one of them will be drawn.
+    std::int64_t least = std::numeric_limits<std::int64_t>::max();
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      if (!errors[row]) least = std::min(least, expected_blocks(prepared[row].problem, *view));
+    }
+    if (least < std::numeric_limits<std::int64_t>::max()) require_drawable(least, config.output);
+  }
   for_open(
       "finding the order", request.jobs,
-      [&](std::size_t row) { return prepared[row].schedule->info.searches ? tasks(row) : 0; },
+      [&](std::size_t row) { return prepared[row].schedule->info.unrolls ? tasks(row) : 0; },
       [&](std::size_t row, Progress*) { find_order(prepared[row]); });
   if (view) {
     std::int64_t blocks = 0;
@@ -227,6 +236,8 @@ int compare(const Request& request, const Registry& registry) {
     reject(request.formula && output.format != OutputFormat::json, "/output/format",
            fmt::format("--formula with the format {}", name(output.format)), "json");
     const std::optional<PictureView> view = picture_view(request, config);
+    reject(request.picture.show && output.metrics_only, "/output/metrics_only",
+           "--show draws timelines", "a comparison without --show");
     reject(request.picture.show && output.format != OutputFormat::table, "/output/format",
            fmt::format("--show with the format {}", name(output.format)), "table");
     const std::optional<TerminalStyle> style =

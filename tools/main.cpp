@@ -128,14 +128,15 @@ class CommandLine {
         ->trigger_on_parse();
     add_picture_options();
     app_.add_flag_callback(
-        "--metrics-only",
-        [this] {
-          request_.overrides.push_back({.option = "--metrics-only",
-                                        .path = "output.metrics_only",
-                                        .value = "true",
-                                        .kind = OverrideKind::json_or_text});
-        },
-        "no critical path: little memory, and no more time for more microbatches");
+            "--metrics-only",
+            [this] {
+              request_.overrides.push_back({.option = "--metrics-only",
+                                            .path = "output.metrics_only",
+                                            .value = "true",
+                                            .kind = OverrideKind::json_or_text});
+            },
+            "no critical path: little memory, and no more time for more microbatches")
+        ->trigger_on_parse();
     app_.add_flag("--no-header", request_.no_header, "csv without its header line, for loops");
     app_.add_flag("--formula", request_.formula, "the textbook formula beside the result");
     app_.add_flag("--events", events_, "print every event in order instead of the result");

@@ -51,7 +51,7 @@ void require_memory(std::int64_t tasks, std::int64_t available) {
                     .allowed = fmt::format(
                         "at most {} tasks, which fit in the {:.1f} GiB that are free: fewer "
                         "microbatches, devices or steps, for a run is simulated whole, whatever "
-                        "part of it is drawn",
+                        "part of it is drawn; --metrics-only keeps no tasks of most schedules",
                         most, static_cast<double>(available) / kGibibyte)});
 }
 

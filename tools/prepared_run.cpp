@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "sim/analysis.hpp"
 #include "sim/engine.hpp"
@@ -10,6 +11,7 @@
 #include "sim/metrics.hpp"
 #include "sim/stream_program.hpp"
 #include "sim/streaming.hpp"
+#include "sim/validate_loops.hpp"
 #include "tools/closed_form.hpp"
 #include "tools/files.hpp"
 #include "tools/memory.hpp"
@@ -67,10 +69,19 @@ Prepared pose(const RunConfig& config, const Registry& registry, Wanted wanted) 
   PIPESIM_CHECK(prepared.schedule != nullptr);
   const Schedule& schedule = *prepared.schedule;
   if (!schedule.info.flushes) never_flush(prepared.config, prepared.notes);
-  prepared.problem = make_problem(prepared.config, place(schedule, config.p, config.parameters),
-                                  slices(schedule, config.parameters));
+  const Placement placement = place(schedule, config.p, config.parameters);
+  const Integers parts = slices(schedule, config.parameters);
+  const bool may_go_without = wanted == Wanted::metrics && !schedule.info.unrolls;
+  if (!may_go_without || parts.size() > 1) {
+    // Of every stage and microbatch, or slice of one, a forward and a backward at least.
+    const Int128 tasks = Int128{2} * placement.stages() * config.m * Int128{parts.size()};
+    require_memory(static_cast<std::int64_t>(
+                       std::min<Int128>(tasks, std::numeric_limits<std::int64_t>::max())),
+                   available_memory());
+  }
+  prepared.problem = make_problem(prepared.config, placement, parts);
   require_window(config.output.trace_window, prepared.problem);
-  if (wanted == Wanted::timeline || schedule.info.searches || !may_stream(prepared.problem)) {
+  if (!may_go_without || !may_stream(prepared.problem)) {
     require_memory(op_count(prepared.problem), available_memory());
   }
   return prepared;
@@ -85,7 +96,14 @@ void find_order(Prepared& prepared) {
   if (!prepared.problem.parking.keeper.empty()) {
     prepared.problem.parking.copy_time = copy_times(prepared.config, prepared.problem);
   }
-  prepared.program = build(schedule, prepared.problem, prepared.config.parameters);
+  // What is parked, and loops that do not show that they are valid, take memory for every op.
+  if (!may_stream(prepared.problem)) {
+    require_memory(op_count(prepared.problem), available_memory());
+  }
+  prepared.program = order(schedule, prepared.problem, prepared.config.parameters);
+  if (is_valid_by_its_loops(prepared.problem, prepared.program)) return;
+  require_memory(op_count(prepared.problem), available_memory());
+  validate_program(prepared.problem, prepared.program);
 }
 
 Prepared prepare(const RunConfig& config, const Registry& registry, Wanted wanted,

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <iterator>
@@ -114,6 +116,23 @@ void write_at_once(std::string_view text) {
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
 }
 
+/// Whether a line stands on the terminal: what a signal handler must know.
+std::atomic<bool> line_is_drawn = false;
+
+/// A process that is ended from outside leaves no line behind. Does only what a handler may.
+extern "C" void erase_and_end(int signal) {
+  if (line_is_drawn) write_at_once(kErase);
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+
+/// Signals that are ignored (nohup) stay ignored.
+void erase_when_ended() {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    if (std::signal(signal, erase_and_end) == SIG_IGN) std::signal(signal, SIG_IGN);
+  }
+}
+
 /// What would move the cursor elsewhere becomes a question mark.
 std::string printable(std::string_view text) {
   std::string result(text);
@@ -192,12 +211,11 @@ void ProgressLine::draw() {
   works.back().done = done_;
   // In the last column some terminals go to the next line.
   write_at_once("\r" + progress_text(works, terminal_columns() - 1) + "\x1b[K");
-  is_drawn_ = true;
+  line_is_drawn = true;
 }
 
 void ProgressLine::erase() {
-  if (is_drawn_) write_at_once(kErase);
-  is_drawn_ = false;
+  if (line_is_drawn.exchange(false)) write_at_once(kErase);
 }
 
 std::unique_ptr<Progress> progress_line(std::string_view when, bool quiet) {
@@ -210,7 +228,9 @@ std::unique_ptr<Progress> progress_line(std::string_view when, bool quiet) {
     }
   }
   try {
-    return std::make_unique<ProgressLine>();
+    auto line = std::make_unique<ProgressLine>();
+    erase_when_ended();
+    return line;
   } catch (const std::system_error&) {
     return nullptr;  // no thread is to be had: the work matters more
   }

@@ -63,8 +63,7 @@ class ProgressLine final : public Progress {
   std::vector<Part> parts_;             // the outermost first
   std::atomic<std::int64_t> done_ = 0;  // of the innermost part
   bool is_due_ = false;                 // half a second is over
-  bool is_drawn_ = false;
-  std::jthread thread_;  // ends before the rest does
+  std::jthread thread_;                 // ends before the rest does
 };
 
 /// The line, or null where nobody is to see one. `when` is "always", "never" or "auto": where

@@ -180,7 +180,8 @@ TEST_SUITE("cli") {
             0) == 0);
     CHECK(text.find(
               " GiB that are free: fewer microbatches, devices or steps, for a run is simulated "
-              "whole, whatever part of it is drawn\n") != std::string::npos);
+              "whole, whatever part of it is drawn; --metrics-only keeps no tasks of most "
+              "schedules\n") != std::string::npos);
   }
 
   TEST_CASE("over the memory limit: exit code 1, and who, when and with what") {
