@@ -20,6 +20,8 @@ using Json = nlohmann::json;
 
 namespace {
 
+constexpr std::int64_t kUnit = 100'000;
+
 /// The faults of a window's text, one a line; "" if it has none.
 std::string faults(const std::string& text) {
   std::string lines;
@@ -182,14 +184,17 @@ std::vector<IndexRange> draw_ranges(std::mt19937_64& random, std::int64_t count)
   return ranges;
 }
 
+/// In a run whose times are multiples of a unit: at one of them, or between.
 TraceWindow draw_window(std::mt19937_64& random, const Problem& problem, Ticks t_total) {
+  const std::int64_t step = test::draw(random, 0, 1) == 0 ? kUnit : 1;
+  const std::int64_t steps = t_total.count / step;
   TraceWindow drawn;
   if (test::draw(random, 0, 3) > 0) {
-    drawn.from = Ticks{test::draw(random, 0, std::max<std::int64_t>(0, t_total.count - 1))};
+    drawn.from = Ticks{step * test::draw(random, 0, std::max<std::int64_t>(0, steps - 1))};
   }
   if (test::draw(random, 0, 3) > 0) {
-    drawn.to =
-        Ticks{test::draw(random, drawn.from.value_or(Ticks{0}).count + 1, t_total.count + 1)};
+    const std::int64_t from = drawn.from.value_or(Ticks{0}).count / step;
+    drawn.to = Ticks{step * test::draw(random, from + 1, steps + 1)};
   }
   drawn.microbatches = draw_ranges(random, problem.whole_microbatches());
   drawn.devices = draw_ranges(random, problem.devices);
@@ -275,8 +280,8 @@ TEST_SUITE("unit") {
       Timeline timeline = simulate(graph);
       // Long enough that no rounding takes an arrow away.
       for (Span& span : timeline.spans) {
-        span.start = span.start * 100'000;
-        span.end = span.end * 100'000;
+        span.start = span.start * kUnit;
+        span.end = span.end * kUnit;
       }
       const Run run{graph, timeline, draw_window(random, drawn.problem, total_time(timeline))};
       const auto seen = texts(run.events(run.window));

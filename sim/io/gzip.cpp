@@ -15,7 +15,7 @@ namespace pipesim {
 namespace {
 
 constexpr std::size_t kBufferBytes = std::size_t{64} * 1024;
-constexpr int kLevel = 1;  // a trace at 6 is a third smaller, and takes several times as long
+constexpr int kLevel = 1;  // higher ones make a trace little smaller and take several times as long
 constexpr int kMemoryLevel = 8;
 constexpr int kGzipWindowBits = 15 + 16;
 constexpr int kUnknownSystem = 255;  // RFC 1952, section 2.3.1

@@ -53,11 +53,11 @@ class EventFile {
   }
 
   // Of a literal the compiler knows the size.
-  template <std::size_t N>
-  void put(const char (&literal)[N]) {
-    need(N - 1);
-    std::memcpy(buffer_.data() + size_, literal, N - 1);
-    size_ += N - 1;
+  template <std::size_t kSize>
+  void put(const char (&literal)[kSize]) {
+    need(kSize - 1);
+    std::memcpy(buffer_.data() + size_, literal, kSize - 1);
+    size_ += kSize - 1;
   }
 
   void put(std::string_view text) {

@@ -246,6 +246,25 @@ for (const [name, words] of kRuns) {
   });
 }
 
+const kWindow = ['--trace-window', 'from=8,to=30,microbatches=1-5,devices=1-2'];
+
+test('Catapult: a window of a trace, all its arrows bound', async () => {
+  await withDirectory(async (directory) => {
+    const file = path.join(directory, 'trace.json');
+    pipesim(...kMessages, '--trace', file, ...kWindow);
+    const text = fs.readFileSync(file, 'utf8');
+    const seen = await inCatapult(text);
+    assert.deepEqual(seen.warnings, []);
+    assert.deepEqual(seen.processes.map((process) => process.name).sort(), ['device 1', 'device 2']);
+    const events = JSON.parse(text).traceEvents;
+    const count = (phase) => events.filter((event) => event.ph === phase).length;
+    assert.equal(seen.slices.length, count('X'));
+    assert.equal(seen.flows.length, count('s') + count('t'));
+    assert.ok(seen.flows.length > 0);
+    for (const flow of seen.flows) assert.ok(flow.from && flow.to, `${flow.start} is not bound`);
+  });
+});
+
 /// The names of a rank's slices tell profilers what communicates.
 function withoutPrefix(slices) {
   return slices.map((slice) => ({ ...slice, name: slice.name.replace(/^nccl:/, '') }));
@@ -351,6 +370,19 @@ for (const [name, words] of kRuns) {
     });
   });
 }
+
+test('speedscope: a window of a trace', async () => {
+  await withDirectory(async (directory) => {
+    const file = path.join(directory, 'trace.json');
+    pipesim(...kMessages, '--trace', file, ...kWindow);
+    const text = fs.readFileSync(file, 'utf8');
+    const { saved, complaints } = await inSpeedscope(text);
+    assert.deepEqual(complaints, []);
+    const trace = JSON.parse(text);
+    assert.equal(slicesOf(saved, trace).length,
+                 trace.traceEvents.filter((event) => event.ph === 'X').length);
+  });
+});
 
 test('speedscope: a compressed trace of a rank', async () => {
   await withDirectory(async (directory) => {
