@@ -49,8 +49,8 @@ void add_build(const Schedule& schedule) {
 }  // namespace
 
 void add_schedules() {
-  static const pipesim::Registry registry = pipesim::builtin_schedules();
-  for (const Schedule* schedule : registry) {
+  static const pipesim::Registry kRegistry = pipesim::builtin_schedules();
+  for (const Schedule* schedule : kRegistry) {
     if (!needs_order(*schedule)) add_build(*schedule);
   }
   const Workload workload = equal_stages(Order::one_f_one_b, kDevices, kMicrobatches);

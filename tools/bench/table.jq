@@ -116,7 +116,9 @@
 
   [timeline, run_phase, bytes, store, metrics, detector, traces, processes, builds] as $rows
 | ($rows | map(select(.is_met != null))) as $goals
-| "\($goals | map(select(.is_met)) | length) of \($goals | length) goals are met.",
+| "\($goals | map(select(.is_met)) | length) of \($goals | length) goals are met. These fall short:",
+  "",
+  ($goals[] | select(.is_met | not) | "- \(.what): \(.measured), \(.goal)"),
   "",
   ($rows
    | map([.what, .measured, .goal,

@@ -42,8 +42,8 @@ class Directory {
 };
 
 const Directory& directory() {
-  static const Directory only;
-  return only;
+  static const Directory kOnly;
+  return kOnly;
 }
 
 struct Traced {
