@@ -104,8 +104,11 @@ std::vector<ComparedSchedule> compared(const RunConfig& config, const Request& r
   for_open("preparing", request.jobs, no_tasks, [&](std::size_t row, Progress*) {
     prepared[row] = pose(with_schedule(config, rows[row].schedule), registry, needed);
   });
-  if (view) {
-    // Whichever schedules have an order, one of them will be drawn.
+  const bool takes_long = std::any_of(prepared.begin(), prepared.end(), [](const Prepared& row) {
+    return row.schedule != nullptr && row.schedule->info.unrolls;
+  });
+  if (view && takes_long) {
+    // Before orders are searched for: whichever schedules have one, one of them will be drawn.
     std::int64_t least = std::numeric_limits<std::int64_t>::max();
     for (std::size_t row = 0; row < rows.size(); ++row) {
       if (!errors[row]) least = std::min(least, expected_blocks(prepared[row].problem, *view));

@@ -66,6 +66,38 @@ TEST_SUITE("cli") {
     CHECK(outcome.out.find("1,1f1b,64,1000000000,ms,6000000.378,6000000,") == 0);
   }
 
+  TEST_CASE("metrics only: what needs memory for every op is refused before it is taken") {
+    const std::string run = "-p 4 -m 1000000000 --t-f 1us --t-b 2us --set t_w=0.001 --format csv ";
+    for (const std::string schedule :
+         {"bpipe", "dualpipe_v", "seq1f1b", "looped_bfs", "zb_auto", "v_zb",
+          "zb_h1 --set schedule.variant=light", "1f1b --set p2p.mode=async"}) {
+      CAPTURE(schedule);
+      const Outcome outcome = run_pipesim(run + "--schedule " + schedule);
+      CHECK(outcome.exit_code == 2);
+      CHECK(outcome.out.empty());
+      CHECK(outcome.err.find("000000000 tasks need some ") != std::string::npos);
+    }
+    const Outcome compared = run_pipesim("compare " + run + "--schedule 1f1b 1f1b bpipe");
+    CHECK(compared.exit_code == 0);
+    CHECK(compared.out.find("\n1,1f1b,4,1000000000,ms,3000000.009,") != std::string::npos);
+    CHECK(compared.out.find("bpipe,,") != std::string::npos);
+  }
+
+  TEST_CASE("metrics only: rhythms of thousands of ops are found, and short last groups too") {
+    const std::string run = "-m 1000000001 --t-f 1us --t-b 2us --format csv --no-header ";
+    CHECK(run_pipesim(run + "-p 3 --schedule kfkb --set schedule.k=1000")
+              .out.find("1,kfkb,3,1000000001,ms,") == 0);
+    CHECK(run_pipesim(run + "-p 4 --schedule interleaved_1f1b")
+              .out.find("1,interleaved_1f1b,4,1000000001,ms,3000000.013,3000000.003,") == 0);
+  }
+
+  TEST_CASE("metrics only: options hold in the order of the command line") {
+    const std::string run = "--config configs/hw5_2.json ";
+    const std::string off = "--set output.metrics_only=false ";
+    CHECK(run_pipesim(run + "--metrics-only " + off).out == run_pipesim(run).out);
+    CHECK(run_pipesim(run + off + "--metrics-only").out != run_pipesim(run).out);
+  }
+
   TEST_CASE("metrics only: a deadlock is told as in any run") {
     const std::string run =
         "-p 2 -m 1 --t-f 1 --t-b 1 --schedule custom --set 'schedule.order=[\"0B0 0F0\", "
@@ -93,6 +125,10 @@ TEST_SUITE("cli") {
     CHECK(run_pipesim("explain " + run).err ==
           "command line: --metrics-only: /output/metrics_only: an explanation is more than "
           "metrics; a run\n");
+    CHECK(
+        run_pipesim("compare --show " + run).err ==
+        "command line: --metrics-only: /output/metrics_only: --show draws timelines; a comparison "
+        "without --show\n");
     CHECK(run_pipesim("show " + run).err ==
           "command line: --metrics-only: /output/metrics_only: a picture in the terminal has no "
           "metrics; a run\n");

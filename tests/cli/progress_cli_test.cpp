@@ -115,6 +115,17 @@ TEST_SUITE("cli") {
           "directory\n");
   }
 
+  TEST_CASE("progress: an interrupt leaves no line behind") {
+    for (const std::string signal : {"INT", "TERM"}) {
+      CAPTURE(signal);
+      const TerminalOutcome seen =
+          run_on_terminal("timeout --foreground -s " + signal + " 1.5 $PIPESIM " +
+                          std::string(kTrials) + "--set variation.trials=1000000");
+      CHECK_FALSE(drawings(seen.bytes).empty());
+      CHECK(screen(seen.bytes).empty());
+    }
+  }
+
   TEST_CASE("progress: nothing of it within half a second, or where it is not wanted") {
     const auto bytes = [](const std::string& before, const std::string& arguments) {
       return run_on_terminal(before + " $PIPESIM " + arguments + ">/dev/null").bytes;

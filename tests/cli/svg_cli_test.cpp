@@ -31,6 +31,9 @@ TEST_SUITE("cli") {
           "command line: --svg: /output/svg: a picture of 120000" + allowed);
     CHECK(refusal("compare " + run + " gpipe 1f1b", "--svg") ==
           "command line: --svg: /output/svg: a picture of 480000" + allowed);
+    // Before an order is searched for, which here would take minutes.
+    CHECK(refusal("compare " + run + " --set t_w=2 -m 200000 zb_auto gpipe", "--svg") ==
+          "command line: --svg: /output/svg: a picture of 1600000" + allowed);
     // After the run it is counted: about 2 ops in 6 ms on each device.
     CHECK(refusal(run + " --from 0 --to 150000", "--svg").find(allowed) != std::string::npos);
     CHECK(drawn(run + " --from 6 --to 30").find("device 3") != std::string::npos);
