@@ -1,5 +1,6 @@
 // Runs without a timeline, as a user sees them.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 #include <string>
@@ -72,7 +73,7 @@ TEST_SUITE("cli") {
          {"bpipe", "dualpipe_v", "seq1f1b", "looped_bfs", "zb_auto", "v_zb",
           "zb_h1 --set schedule.variant=light", "1f1b --set p2p.mode=async"}) {
       CAPTURE(schedule);
-      const Outcome outcome = run_pipesim(run + "--schedule " + schedule);
+      const Outcome outcome = run_pipesim(fmt::format("{}--schedule {}", run, schedule));
       CHECK(outcome.exit_code == 2);
       CHECK(outcome.out.empty());
       CHECK(outcome.err.find("000000000 tasks need some ") != std::string::npos);
