@@ -132,6 +132,17 @@ TEST_SUITE("unit") {
           "json, or csv without --no-header");
     CHECK(fault_of([] { read("schema_version,m\n1,2,3\n"); }) ==
           "r.jsonl:2: 3 fields under a header of 2; 2 fields");
+    CHECK(fault_of([] { read("schema_version,m,gap,m\n1,2,3,4\n"); }) ==
+          "r.jsonl:1: the header names m twice; every field once");
+    CHECK(fault_of([] { read("schema_version,m,s\n1,2,x\n1,2,\"a,b\"\n"); }) ==
+          "r.jsonl:3: quotes are not read: \"a; fields without quotes, and without commas in them");
+    CHECK(fault_of([] { read("\"schema_version\",\"m\"\n1,2\n"); }) ==
+          "r.jsonl:1: quotes are not read: \"schema_version\"; fields without quotes, and without "
+          "commas in them");
+    for (const char* const text : {"{\"m\": 1}\n{\"m\": 1, \"time_unit\": \"parsec\"}\n",
+                                   "schema_version,time_unit\n1,parsec\n"}) {
+      CHECK(fault_of([&] { read(text); }) == "r.jsonl:2: time_unit is parsec; s, ms, us, ns or ps");
+    }
     CHECK(fault_of([] { read(" \n"); }) ==
           "r.jsonl: no result in it; what pipesim prints with --format json or csv");
   }
@@ -239,6 +250,46 @@ TEST_SUITE("unit") {
         plotted(limits, {.kind = PlotKind::heatmap, .x = "memory.limit", .y = "p", .z = "m"});
     CHECK(gnuplot_script(cells).find("set xtics ('80GiB' 0, '85899345921B' 1)") !=
           std::string::npos);
+  }
+
+  TEST_CASE("a time without a unit and one with do not share an axis") {
+    const std::string without = "{\"m\": 2, \"t_total\": 3}\n";
+    CHECK(plot_fault(row(1, "2") + without, kTimeOverM) ==
+          "r.jsonl:2: t_total is without a unit, in the results before it in ms; one unit in all "
+          "results");
+    CHECK(plot_fault(without + row(1, "2"), kTimeOverM) ==
+          "r.jsonl:2: t_total is in ms, in the results before it without a unit; one unit in all "
+          "results");
+  }
+
+  TEST_CASE("a plot is refused from the first mark, series and name on that is too many") {
+    const auto fault = [](const Plot& plot, const PlotLimits& limits) {
+      return fault_of([&] { require_within(plot, limits, "--svg"); });
+    };
+    const std::string rows = row(1, "1", ", \"s\": \"a\"") + row(2, "2", ", \"s\": \"b\"") +
+                             row(3, "1", ", \"s\": \"b\"");
+    const Plot lines = plotted(rows, {.x = "m", .y = "t_total", .series = "s"});
+    CHECK(fault(lines, {.series = 2, .names = 0, .marks = 3}) == "none");
+    CHECK(fault(lines, {.series = 1, .names = 0, .marks = 3}) ==
+          "command line: --svg: 2 series; at most 1: fewer results, or --series with a field of "
+          "fewer values");
+    CHECK(fault(lines, {.series = 2, .names = 0, .marks = 2}) ==
+          "command line: --svg: 3 points; at most 2: fewer results");
+    const Plot named = plotted(rows, {.x = "s", .y = "m", .series = "m"});
+    CHECK(fault(named, {.series = 3, .names = 2, .marks = 3}) == "none");
+    CHECK(
+        fault(named, {.series = 3, .names = 1, .marks = 3}) ==
+        "command line: --svg: an axis of 2 values of s; at most 1: fewer results, or a field with "
+        "fewer values");
+    const Plot map = plotted(rows, {.kind = PlotKind::heatmap, .x = "m", .y = "s", .z = "t_total"});
+    CHECK(fault(map, {.series = 0, .names = 3, .marks = 6}) == "none");
+    CHECK(fault(map, {.series = 0, .names = 3, .marks = 5}) ==
+          "command line: --svg: a heat map of 3 x 2 = 6 cells; at most 5: fewer results, or fields "
+          "with fewer values");
+    CHECK(
+        fault(map, {.series = 0, .names = 2, .marks = 6}) ==
+        "command line: --svg: an axis of 3 values of m; at most 2: fewer results, or a field with "
+        "fewer values");
   }
 
   TEST_CASE("lines are sorted by x and by the value of their series") {

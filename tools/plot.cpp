@@ -118,6 +118,8 @@ int plot(const Request& request) {
     files.push_back({.name = std::move(read.name), .text = std::move(read.text)});
   }
   const Plot drawn = make_plot(read_results(files), options);
+  if (!request.plot.svg.empty()) require_within(drawn, kSvgLimits, "--svg");
+  if (!request.plot.html.empty()) require_within(drawn, kPageLimits, "--html");
   phase.finish();
   try {
     write_pictures(drawn, request.plot, request.progress);

@@ -44,6 +44,10 @@ std::optional<int> power_between(const std::string& from, const std::string& to)
   return 3 * (static_cast<int>(*second) - static_cast<int>(*first));
 }
 
+std::string in_unit(const std::string& unit) {
+  return unit.empty() ? "without a unit" : "in " + unit;
+}
+
 /// The digits times all powers of ten that lie from `least` to `most`, both positive.
 std::vector<ExactDecimal> multiples(std::initializer_list<int> digits, const ExactDecimal& least,
                                     const ExactDecimal& most) {
@@ -160,7 +164,8 @@ class Column {
       const std::optional<int> power = power_between(unit, axis_.unit);
       if (!power) {
         fail(row, value.line,
-             fmt::format("{} is in {}, in the results before it in {}", given_, unit, axis_.unit),
+             fmt::format("{} is {}, in the results before it {}", given_, in_unit(unit),
+                         in_unit(axis_.unit)),
              "one unit in all results");
       }
       value.number = value.number->scaled(*power);
@@ -398,6 +403,35 @@ std::vector<bool> pareto_front(const std::vector<PlotPoint>& points, Better x, B
     last = &point;
   }
   return front;
+}
+
+void require_within(const Plot& plot, const PlotLimits& limits, std::string_view option) {
+  const auto require = [&](bool is_within, std::string what, std::string allowed) {
+    if (is_within) return;
+    throw Error(Fault{.place = fmt::format("command line: {}", option),
+                      .what = std::move(what),
+                      .allowed = std::move(allowed)});
+  };
+  const std::size_t columns = plot.x.categories.size();
+  const std::size_t rows = plot.y.categories.size();
+  if (plot.kind == PlotKind::heatmap) {
+    // Each is at most the number of results: the product does not overflow.
+    require(columns * rows <= limits.marks,
+            fmt::format("a heat map of {} x {} = {} cells", columns, rows, columns * rows),
+            fmt::format("at most {}: fewer results, or fields with fewer values", limits.marks));
+  }
+  for (const PlotAxis* const axis : {&plot.x, &plot.y}) {
+    const std::size_t names = axis->categories.size();
+    require(names <= limits.names, fmt::format("an axis of {} values of {}", names, axis->name),
+            fmt::format("at most {}: fewer results, or a field with fewer values", limits.names));
+  }
+  require(plot.series.size() <= limits.series, fmt::format("{} series", plot.series.size()),
+          fmt::format("at most {}: fewer results, or --series with a field of fewer values",
+                      limits.series));
+  std::size_t points = 0;
+  for (const PlotSeries& series : plot.series) points += series.points.size();
+  require(points <= limits.marks, fmt::format("{} points", points),
+          fmt::format("at most {}: fewer results", limits.marks));
 }
 
 Plot make_plot(const Results& results, const PlotOptions& options) {

@@ -87,6 +87,18 @@ std::vector<bool> pareto_front(const std::vector<PlotPoint>& points, Better x, B
 /// logarithmic axis, or if two rows differ at one place of the picture.
 Plot make_plot(const Results& results, const PlotOptions& options);
 
+/// What a kind of picture can hold, so that it is written and opened within seconds.
+struct PlotLimits {
+  std::size_t series = 0;
+  std::size_t names = 0;  ///< on an axis of categories
+  std::size_t marks = 0;  ///< points, or cells of a heat map, those without a result too
+};
+inline constexpr PlotLimits kSvgLimits = {.series = 200, .names = 10'000, .marks = 250'000};
+inline constexpr PlotLimits kPageLimits = {.series = 500, .names = 10'000, .marks = 40'000};
+
+/// Throws Error (bad input) at `option` if the plot holds more than the limits allow.
+void require_within(const Plot& plot, const PlotLimits& limits, std::string_view option);
+
 /// The plot as a script for gnuplot 5.4 that writes SVG to standard output, data included.
 std::string gnuplot_script(const Plot& plot);
 

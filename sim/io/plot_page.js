@@ -36,11 +36,21 @@
         series: index, text: point, x: Number(point[0]), y: Number(point[1]), isOnFront: point[2] === 1,
       })))
     .sort((left, right) => left.x - right.x);
+  // The end of an axis where its better values lie: the front goes from the best x to the best y.
+  const isMost = (corner, along) =>
+    corner && points.every(({ text }) => Number(text[along]) <= Number(corner[along]));
+  const better = { x: isMost(plot.front[0], 0) ? 1 : -1, y: isMost(plot.front.at(-1), 1) ? 1 : -1 };
   const isVisible = plot.series.map(() => true);
   let chart = null;
   let selected = -1;
 
-  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const styles = new Map();  // kept while all marks are drawn: to ask is slow
+  const css = (name) => {
+    if (!styles.has(name)) {
+      styles.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+    }
+    return styles.get(name);
+  };
   const colour = (series) => css(`--series-${series % 7}`);
 
   /** The shapes of gnuplot's picture: circle, square, triangle, rhomb, filled and then hollow. */
@@ -105,32 +115,55 @@
     if (plot.kind === "pareto" && plot.seriesLabel) nameMarks(u, [...named.values()].sort((left, right) => right.isOnFront - left.isOnFront));
   };
 
-  /** Names beside the marks where there is room, those of the front first; the list has them all. */
+  /** What may stand for the names of marks on each other, the longest first. */
+  const labelsOf = (names) => {
+    const unique = [...new Set(names)];
+    const withRest = (some) =>
+      some.join(", ") + (unique.length > some.length ? ` +${unique.length - some.length}` : "");
+    const shortest = unique.reduce((best, name) => (name.length < best.length ? name : best));
+    return [withRest(unique.slice(0, 2)), withRest([unique[0]]), withRest([shortest])];
+  };
+
+  /**
+   * Names beside the marks, those of the front first and where nothing is better. A name that would
+   * stand nearer to another mark or on another name is left out; the list has them all.
+   */
   const nameMarks = (u, places) => {
+    const mostNames = 200;
     const context = u.ctx;
     const ratio = devicePixelRatio;
-    const taken = places.map(({ x, y }) => [x - 5 * ratio, y - 5 * ratio, x + 5 * ratio, y + 5 * ratio]);
+    const { left: least, top, width: room, height } = u.bbox;
+    const taken = [];
     context.save();
     context.font = `${12 * ratio}px system-ui, sans-serif`;
     context.fillStyle = css("--dim");
     context.textBaseline = "middle";
     context.textAlign = "left";
-    for (const { x, y, names } of places) {
-      const unique = [...new Set(names)];
-      const text = unique.slice(0, 2).join(", ") + (unique.length > 2 ? ` +${unique.length - 2}` : "");
-      const width = context.measureText(text).width;
-      const candidates = [[x + 9 * ratio, y - 13 * ratio], [x + 9 * ratio, y + 13 * ratio],
-                          [x - 9 * ratio - width, y - 13 * ratio], [x - 9 * ratio - width, y + 13 * ratio]];
-      const free = candidates.find(([left, middle]) => {
-        const box = [left, middle - 7 * ratio, left + width, middle + 7 * ratio];
-        const inside = box[0] >= u.bbox.left && box[2] <= u.bbox.left + u.bbox.width + 40 * ratio &&
-            box[2] <= context.canvas.width;
-        return inside && taken.every((other) => box[2] < other[0] || other[2] < box[0] ||
-            box[3] < other[1] || other[3] < box[1]);
+    const distance = (box, { x, y }) => Math.hypot(
+      Math.max(box.left - x, 0, x - box.right), Math.max(box.top - y, 0, y - box.bottom));
+    const boxAt = ({ x, y }, width, [right, down]) => {
+      const left = x + right * 9 * ratio - (right < 0 ? width : 0);
+      const middle = y + down * 13 * ratio;
+      return { left, right: left + width, top: middle - 7 * ratio, bottom: middle + 7 * ratio };
+    };
+    const isFree = (box, place) => box.left >= least && box.top >= 0 && box.bottom <= top + height &&
+      box.right <= Math.min(least + room + 40 * ratio, context.canvas.width) &&
+      taken.every((other) => box.right < other.left || other.right < box.left ||
+        box.bottom < other.top || other.bottom < box.top) &&
+      places.every((other) => other === place ||
+        distance(box, other) > 1.4 * distance(box, place));
+    for (const place of places.slice(0, mostNames)) {
+      // Right and down are positive. Beyond the front nothing is in the way.
+      const [x, y] = place.isOnFront ? [better.x, -better.y] : [1, -1];
+      const sides = [[x, 0], [x, y], [x, -y], [-x, 0], [-x, y], [-x, -y]];
+      const candidates = labelsOf(place.names).flatMap((text) => {
+        const { width } = context.measureText(text);
+        return sides.map((side) => ({ text, box: boxAt(place, width, side) }));
       });
-      if (!free) continue;
-      taken.push([free[0], free[1] - 7 * ratio, free[0] + width, free[1] + 7 * ratio]);
-      context.fillText(text, free[0], free[1]);
+      const found = candidates.find(({ box }) => isFree(box, place));
+      if (!found) continue;
+      taken.push(found.box);
+      context.fillText(found.text, found.box.left, (found.box.top + found.box.bottom) / 2);
     }
     context.restore();
   };
@@ -163,17 +196,20 @@
     return options;
   };
 
-  /** With room beside the outermost points, and around a single one. */
-  const range = (axis, values) => {
+  /** With room beside the outermost points, and around a single one; `share` more at the better end. */
+  const range = (axis, values, end = 0, share = 0) => {
     if (axis.categories.length > 0) return [-0.5, axis.categories.length - 0.5];
-    const least = Math.min(...values);
-    const most = Math.max(...values);
+    const least = values[0];
+    const most = values[values.length - 1];
     if (axis.isLog) {
       const factor = Math.max((most / least) ** 0.05, 1.1);
-      return [least / factor, most * factor];
+      const more = (most / least) ** share;
+      return [least / factor / (end < 0 ? more : 1), most * factor * (end > 0 ? more : 1)];
     }
     const room = (most - least) * 0.05 || Math.abs(most) * 0.1 || 1;
-    return [least >= 0 && least < 3 * room ? 0 : least - room, most + room];
+    const more = (most - least) * share;
+    const low = least - room - (end < 0 ? more : 0);
+    return [least >= 0 && (least < 3 * room || low < 0) ? 0 : low, most + room + (end > 0 ? more : 0)];
   };
 
   // Between categories there is nothing.
@@ -189,10 +225,13 @@
     const scale = (axis, values) => ({
       time: false, distr: axis.isLog ? 3 : 1, range: range(axis, values),
     });
+    // The names of the front stand beyond it.
+    const share = plot.kind === "pareto" && plot.seriesLabel ? Math.min(0.3, 100 / width) : 0;
+    const allOfX = range(plot.x, xs, better.x, share);
     // All of x, or what was zoomed into.
     const zoomed = (u, least, most) =>
-      (least <= xs[0] && most >= xs[xs.length - 1] ? range(plot.x, xs) : [least, most]);
-    const height = Math.round(Math.min(560, Math.max(340, width * 0.58)));
+      (least <= xs[0] && most >= xs[xs.length - 1] ? allOfX : [least, most]);
+    const height = Math.round(Math.min(560, Math.max(plot.kind === "pareto" ? 460 : 340, width * 0.58)));
     const options = {
       width, height,
       legend: { show: false }, padding: [12, 24, 0, 0],
@@ -359,8 +398,8 @@
 
   const addHeatmap = () => {
     const values = plot.cells.map((cell) => Number(cell[2]));
-    const least = Math.min(...values);
-    const most = Math.max(...values);
+    const least = values.reduce((left, right) => Math.min(left, right));
+    const most = values.reduce((left, right) => Math.max(left, right));
     const part = (value) => (most > least ? (value - least) / (most - least) : 0.5);
     const head = make("tr", {}, make("th", { scope: "col", textContent: `${plot.y.name} \\ ${plot.x.name}` }));
     const axisText = (axis, text) => (axis.unit === "bytes" ? shown(axis, Number(text)) : text);
@@ -406,6 +445,7 @@
   addLegend();
   addPointTable();
   const redraw = () => {
+    styles.clear();
     draw();
     drawSamples();
   };

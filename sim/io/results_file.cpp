@@ -11,6 +11,7 @@
 #include "sim/io/exact_decimal.hpp"
 #include "sim/io/json_scan.hpp"
 #include "sim/io/json_tree.hpp"
+#include "sim/units.hpp"
 
 namespace pipesim {
 
@@ -161,9 +162,16 @@ class Reader {
       const std::string_view text = take_line(rest);
       if (skip_space(text, 0) == text.size()) continue;
       const std::vector<CsvField> fields = csv_fields(text);
+      require_no_quotes(fields, line);
       if (fields[0].text == "schema_version") {
         header.clear();
-        for (const CsvField& field : fields) header.emplace_back(field.text);
+        for (const CsvField& field : fields) {
+          std::string name(field.text);
+          if (std::find(header.begin(), header.end(), name) != header.end()) {
+            fail(line, fmt::format("the header names {} twice", name), "every field once", name);
+          }
+          header.push_back(std::move(name));
+        }
         continue;
       }
       if (header.empty()) {
@@ -186,9 +194,25 @@ class Reader {
     }
   }
 
+  void require_no_quotes(const std::vector<CsvField>& fields, int line) const {
+    for (const CsvField& field : fields) {
+      if (!field.text.starts_with('"')) continue;
+      fail(line, fmt::format("quotes are not read: {}", field.text),
+           "fields without quotes, and without commas in them", std::string(field.text));
+    }
+  }
+
+  /// A unit that is absent is a fault only where an axis needs it.
+  void require_time_unit(const ResultRow& row) const {
+    const ResultValue* const unit = row.find("time_unit");
+    if (!unit || unit->kind == ResultKind::nothing || time_unit(unit->text)) return;
+    fail(unit->line, fmt::format("time_unit is {}", unit->text), "s, ms, us, ns or ps", unit->text);
+  }
+
   ResultRow new_row(int line) const { return {.file = file_->name, .line = line, .values = {}}; }
 
   void add_row(ResultRow row) {
+    require_time_unit(row);
     const ResultValue* const status = row.find("status");
     if (!status || status->text == "ok") {
       results_.rows.push_back(std::move(row));
@@ -208,9 +232,11 @@ class Reader {
 
   int line_of(JsonTree::Id id) const { return tree_.placed({}, tree_.position(id)).line; }
 
-  [[noreturn]] void fail(int line, std::string what, std::string allowed) const {
+  [[noreturn]] void fail(int line, std::string what, std::string allowed,
+                         std::string value = "") const {
     throw Error(Fault{.place = fmt::format("{}:{}", file_->name, line),
                       .line = line,
+                      .value = std::move(value),
                       .what = std::move(what),
                       .allowed = std::move(allowed)});
   }

@@ -223,6 +223,47 @@ test('Pareto scatter: every schedule says its values, and whether it is on the f
   });
 });
 
+for (const [width, height] of [[390, 844], [1280, 800]]) {
+  test(`Pareto scatter: at ${width} pixels a name stands beside its own mark`, async () => {
+    await withPlot(kPareto, async (page) => {
+      const axes = await axesOf(page, { isLog: false });
+      const peak = ({ memory }) => Math.max(...[memory.peak].flat());
+      const marks = new Map();
+      for (const one of schedules) {
+        const key = `${one.t_total} ${peak(one)}`;
+        if (!marks.has(key)) marks.set(key, { x: axes.x(one.t_total), y: axes.y(peak(one)), one, names: [] });
+        marks.get(key).names.push(one.schedule);
+      }
+      const { texts, left, top } = await page.evaluate(() => {
+        const box = document.querySelector('.uplot canvas').getBoundingClientRect();
+        return { texts: window.texts, left: box.left, top: box.top };
+      });
+      const labels = texts.filter(({ text, isTurned }) => !isTurned &&
+        schedules.some(({ schedule }) => text.split(/[, ]/)[0] === schedule))
+        .map((label) => ({ ...label, left: left + label.x, right: left + label.x + label.width, y: top + label.y }));
+      const named = new Set();
+      for (const label of labels) {
+        const away = ({ x, y }) =>
+          Math.hypot(Math.max(label.left - x, 0, x - label.right), Math.max(Math.abs(label.y - y) - 7, 0));
+        const [nearest, next] = [...marks.values()].sort((one, other) => away(one) - away(other));
+        const [written, more] = label.text.split(' +');
+        for (const name of written.split(', ')) assert.ok(nearest.names.includes(name), `${label.text} at ${nearest.names}`);
+        assert.equal(written.split(', ').length + Number(more ?? 0), nearest.names.length, label.text);
+        assert.ok(away(next) > 1.3 * away(nearest), `${label.text} is near ${next.names}`);
+        assert.ok(labels.every((other) => other === label || Math.abs(other.y - label.y) >= 14 ||
+          other.right < label.left || label.right < other.left), label.text);
+        named.add(nearest);
+      }
+      for (const mark of marks.values()) {
+        const isBeaten = [...marks.values()].some(({ one }) => one !== mark.one && one.t_total <= mark.one.t_total &&
+          peak(one) <= peak(mark.one));
+        if (!isBeaten) assert.ok(named.has(mark), `${mark.names} is on the front`);
+      }
+      assert.ok(labels.length > 8, JSON.stringify(labels));
+    }, { viewport: { width, height } });
+  });
+}
+
 test('names stand on the page as they are, whatever they hold', async () => {
   const name = `</script><img src=x onerror=alert(1)>"' \u2028 \u00fc & {{`;
   const text = fs.readFileSync(path.join(directory, 's.json'), 'utf8');

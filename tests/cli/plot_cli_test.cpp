@@ -176,6 +176,30 @@ TEST_SUITE("cli") {
           "none.jsonl: cannot be read: No such file or directory\n");
   }
 
+  TEST_CASE("a plot that is too large is refused at once") {
+    const TemporaryDirectory directory;
+    std::string rows = "schema_version,m,gap\n";
+    for (int m = 0; m < 501; ++m) rows += fmt::format("1,{},1\n", m);
+    directory.file("r.csv", rows);
+    // A cell for each m and m, and nearly all of them empty.
+    const std::string map = "plot r.csv --kind heatmap --x m --y m --z gap ";
+    for (const char* const files : {"--svg a.svg", "--svg a.svg --html a.html"}) {
+      CHECK(fault(directory, map + files) ==
+            "command line: --svg: a heat map of 501 x 501 = 251001 cells; at most 250000: fewer "
+            "results, or fields with fewer values\n");
+    }
+    CHECK(fault(directory, map + "--html a.html") ==
+          "command line: --html: a heat map of 501 x 501 = 251001 cells; at most 40000: fewer "
+          "results, or fields with fewer values\n");
+    const std::string lines = "plot r.csv --x m --y gap --series m ";
+    CHECK(fault(directory, lines + "--svg a.svg") ==
+          "command line: --svg: 501 series; at most 200: fewer results, or --series with a field "
+          "of fewer values\n");
+    CHECK(fault(directory, lines + "--html a.html") ==
+          "command line: --html: 501 series; at most 500: fewer results, or --series with a field "
+          "of fewer values\n");
+  }
+
   TEST_CASE("gnuplot that is missing or fails is a fault, and nothing is written") {
     const TemporaryDirectory directory;
     directory.file("r.jsonl", "{\"m\": 1, \"gap\": 0}");
