@@ -37,8 +37,8 @@ void check_agreement(const Schedule& schedule, const Problem& devices) {
   CHECK(equal);
 }
 
-/// "VmRSS" or "VmHWM", its highest value, of this process in KiB.
-std::int64_t resident(const std::string& field) {
+/// "VmRSS" or "VmHWM", its highest value, of this process in KiB; not measured with sanitizers.
+[[maybe_unused]] std::int64_t resident(const std::string& field) {
   std::ifstream status("/proc/self/status");
   std::string name;
   while (status >> name && name != field + ":") status.ignore(1000, '\n');
