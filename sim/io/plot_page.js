@@ -87,8 +87,12 @@
     context.lineWidth = 1.5 * devicePixelRatio;
     context.strokeStyle = css("--dim");
     context.beginPath();
+    let last = "";  // a dashed line of many corners in one pixel is slow
     for (const [x, y] of plot.front) {
-      context.lineTo(u.valToPos(Number(x), "x", true), u.valToPos(Number(y), "y", true));
+      const corner = [u.valToPos(Number(x), "x", true), u.valToPos(Number(y), "y", true)];
+      if (String(corner.map(Math.round)) === last) continue;
+      last = String(corner.map(Math.round));
+      context.lineTo(...corner);
     }
     context.stroke();
     context.restore();
@@ -146,12 +150,11 @@
       const middle = y + down * 13 * ratio;
       return { left, right: left + width, top: middle - 7 * ratio, bottom: middle + 7 * ratio };
     };
-    const isFree = (box, place) => box.left >= least && box.top >= 0 && box.bottom <= top + height &&
+    const isFree = (box, place, others) => box.left >= least && box.top >= 0 && box.bottom <= top + height &&
       box.right <= Math.min(least + room + 40 * ratio, context.canvas.width) &&
       taken.every((other) => box.right < other.left || other.right < box.left ||
         box.bottom < other.top || other.bottom < box.top) &&
-      places.every((other) => other === place ||
-        distance(box, other) > 1.4 * distance(box, place));
+      others.every((other) => distance(box, other) > 1.4 * distance(box, place));
     for (const place of places.slice(0, mostNames)) {
       // Right and down are positive. Beyond the front nothing is in the way.
       const [x, y] = place.isOnFront ? [better.x, -better.y] : [1, -1];
@@ -160,7 +163,11 @@
         const { width } = context.measureText(text);
         return sides.map((side) => ({ text, box: boxAt(place, width, side) }));
       });
-      const found = candidates.find(({ box }) => isFree(box, place));
+      // Further away than these is no mark that could be nearer to a name.
+      const reach = 30 * ratio + Math.max(...candidates.map(({ box }) => box.right - box.left));
+      const others = places.filter((other) => other !== place &&
+        Math.abs(other.x - place.x) < reach && Math.abs(other.y - place.y) < 40 * ratio);
+      const found = candidates.find(({ box }) => isFree(box, place, others));
       if (!found) continue;
       taken.push(found.box);
       context.fillText(found.text, found.box.left, (found.box.top + found.box.bottom) / 2);
