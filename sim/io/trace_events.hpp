@@ -62,8 +62,7 @@ class EventFile {
 
   void put(std::string_view text) {
     need(text.size());
-    std::memcpy(buffer_.data() + size_, text.data(), text.size());
-    size_ += text.size();
+    size_ += text.copy(buffer_.data() + size_, text.size());
   }
 
   template <std::integral Integer>
