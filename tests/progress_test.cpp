@@ -147,8 +147,9 @@ TEST_SUITE("unit") {
     all_reported([&](OutputFile& file, const Phase& phase) {
       write_timeline_csv(problem, timeline, TimeUnit::ms, file, phase);
     });
-    all_reported(
-        [&](OutputFile& file, const Phase& phase) { write_trace(graph, timeline, file, {}, phase); });
+    all_reported([&](OutputFile& file, const Phase& phase) {
+      write_trace(graph, timeline, file, {}, phase);
+    });
   }
 
   TEST_CASE("progress: trials are reported by every thread, also where one fails") {
