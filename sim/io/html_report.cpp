@@ -180,12 +180,17 @@ std::string run_page(const Report& report, const Picture& picture, const PageSta
                        ? fmt::format("the most that a device holds; limit {}",
                                      format_amount(report.memory, *report.memory.limit))
                        : "the most that a device ever holds"});
+  std::vector<std::string> said = {fmt::format("Idle over all devices: {}.", idle_text(report))};
+  if (report.trials) {
+    said.push_back(trials_text(report) +
+                   ". All else on this page, T_total too, is of the run without jitter.");
+  }
+  said.insert(said.end(), report.notes.begin(), report.notes.end());
   const std::string begin = fmt::format(
-      "<header><h1>{}</h1><p>{}</p><p>p={} devices, m={} microbatches</p></header>\n"
-      "<section aria-label=\"Summary\">\n{}<div class=\"notes\"><p>Idle over all devices: {}.</p>\n"
-      "{}</div>\n</section>\n",
+      "<header><h1>{}</h1><p>{}</p><p class=\"setting\">p={} devices  m={} microbatches{}</p>"
+      "</header>\n<section aria-label=\"Summary\">\n{}<div class=\"notes\">{}</div>\n</section>\n",
       xml_text(title), xml_text(report.schedule_summary), report.config.p, report.config.m,
-      facts_list(facts), xml_text(idle_text(report)), paragraphs(report.notes));
+      xml_text(costs_of(report)), facts_list(facts), paragraphs(said));
   const std::string end =
       fmt::format("<section>\n<h2>Config</h2>\n{}</section>\n", config_block(report.config));
   return page(title, begin, end, page_data({&run, 1}, state));

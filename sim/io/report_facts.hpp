@@ -15,6 +15,12 @@ struct Fact {
   std::string meaning;
 };
 
+/// What the ops cost, and the memory limit: "  t_f=2 ms  t_b=4 ms", two spaces before each.
+std::string costs_of(const Report& report);
+
+/// "200 trials with jitter, seed 0: mean 70.1 ms, median ..."; "" of a run without trials.
+std::string trials_text(const Report& report);
+
 /// What a report begins with: T_total, T_ideal, the bubble under each definition and so on.
 std::vector<Fact> report_facts(const Report& report);
 

@@ -53,18 +53,7 @@ std::string heading(const Report& report) {
   const RunConfig& config = report.config;
   std::string text =
       fmt::format("{}{}  {}\n", config.schedule, parameters_of(config), report.schedule_summary);
-  text += fmt::format("p={}  m={}", config.p, config.m);
-  if (report.model) {
-    text += fmt::format("  {}", model_heading(config, *report.model));
-  } else if (config.costs.file.empty()) {
-    text +=
-        fmt::format("  t_f={}  t_b={}", times_of(config, config.t_f), times_of(config, config.t_b));
-  } else {
-    text += fmt::format("  costs={}", config.costs.file);
-  }
-  if (config.t_w) text += fmt::format("  t_w={}", times_of(config, *config.t_w));
-  if (config.memory_limit) text += fmt::format("  memory.limit={}", *config.memory_limit);
-  text += '\n';
+  text += fmt::format("p={}  m={}{}\n", config.p, config.m, costs_of(report));
   if (has_more(config)) text += fmt::format("config: {}\n", resolved_json(config));
   for (const std::string& note : report.notes) text += fmt::format("note: {}\n", note);
   return text;
@@ -94,17 +83,6 @@ void add_steady_state(std::vector<Fact>& facts, const Report& report) {
     facts.push_back({"measured slope", mean_time_of(report.config, *report.measured_slope),
                      "(T(2m) - T(m)) / m; no steady state: " + steady.text});
   }
-}
-
-std::string trials_text(const Report& report) {
-  if (!report.trials) return "";
-  const RunConfig& config = report.config;
-  const TrialSummary& trials = *report.trials;
-  return fmt::format(
-      "\n{} trials with jitter, seed {}: mean {}, median {}, p5 {}, p95 {}, p99 {}\n",
-      config.variation.trials, config.variation.seed, mean_time_of(config, trials.mean),
-      time_of(config, trials.median), time_of(config, trials.p5), time_of(config, trials.p95),
-      time_of(config, trials.p99));
 }
 
 std::string per_microbatch_label(const RunConfig& config) {
@@ -235,6 +213,33 @@ std::string parameters_of(const RunConfig& config) {
   return text;
 }
 
+std::string costs_of(const Report& report) {
+  const RunConfig& config = report.config;
+  std::string text;
+  if (report.model) {
+    text += fmt::format("  {}", model_heading(config, *report.model));
+  } else if (config.costs.file.empty()) {
+    text +=
+        fmt::format("  t_f={}  t_b={}", times_of(config, config.t_f), times_of(config, config.t_b));
+  } else {
+    text += fmt::format("  costs={}", config.costs.file);
+  }
+  if (config.t_w) text += fmt::format("  t_w={}", times_of(config, *config.t_w));
+  if (config.memory_limit) text += fmt::format("  memory.limit={}", *config.memory_limit);
+  return text;
+}
+
+std::string trials_text(const Report& report) {
+  if (!report.trials) return "";
+  const RunConfig& config = report.config;
+  const TrialSummary& trials = *report.trials;
+  return fmt::format("{} trials with jitter, seed {}: mean {}, median {}, p5 {}, p95 {}, p99 {}",
+                     config.variation.trials, config.variation.seed,
+                     mean_time_of(config, trials.mean), time_of(config, trials.median),
+                     time_of(config, trials.p5), time_of(config, trials.p95),
+                     time_of(config, trials.p99));
+}
+
 std::vector<Fact> report_facts(const Report& report) {
   const RunConfig& config = report.config;
   const Metrics& metrics = report.metrics;
@@ -299,7 +304,8 @@ std::string report_table(const Report& report) {
   const std::string stages = report.model ? model_stages(report, *report.model) + "\n" : "";
   return heading(report) + "\n" + text_of(report_facts(report)) + "\n" + stages + devices(report) +
          "\n" + fmt::format("idle over all devices: {}\n", idle_text(report)) +
-         critical_path_text(report) + trials_text(report);
+         critical_path_text(report) +
+         (report.trials ? fmt::format("\n{}\n", trials_text(report)) : "");
 }
 
 ComparisonCells comparison_cells(const std::vector<ComparedSchedule>& compared) {

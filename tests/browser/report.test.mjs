@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { launchBrowser } from './browser.mjs';
+import { pipesim } from './runs.mjs';
 import { axisOf, frame, pixels, rowMiddle, tipText, withPage as withPageOf } from './pages.mjs';
 
 const kRoot = fileURLToPath(new URL('../../', import.meta.url));
@@ -288,6 +289,132 @@ test('a comparison: one axis, a point for each schedule, its idle time in number
     assert.deepEqual((await page.locator('table.idle tbody tr').allInnerTexts()).map((row) =>
       row.split(/\s+/)[0]), ['gpipe', '1f1b']);
   });
+});
+
+test('a run with jitter says what the table says of its trials and costs', async () => {
+  const run = '--config configs/hw5_2.json --set variation.jitter.kind=normal ' +
+    '--set variation.jitter.cv=0.1 --set variation.trials=20 --set t_w=2 --set memory.limit=9';
+  const table = pipesim(...run.split(' ')).split('\n');
+  const trials = table.find((line) => line.startsWith('20 trials with jitter'));
+  await withPage(run, async (page) => {
+    assert.ok((await page.locator('.notes').innerText()).includes(
+      `${trials}. All else on this page, T_total too, is of the run without jitter.`));
+    assert.equal(await page.locator('header p').last().innerText(),
+      'p=4 devices  m=8 microbatches  t_f=2 ms  t_b=4 ms  t_w=2 ms  memory.limit=9');
+    assert.ok(table.includes('p=4  m=8  t_f=2 ms  t_b=4 ms  t_w=2 ms  memory.limit=9'));
+  });
+  await withPage(kRun, async (page) => {
+    assert.doesNotMatch(await page.locator('body').innerText(), /jitter,|trials with/);
+  });
+});
+
+test('a page of a part says which, above the timeline, and All shows that part', async () => {
+  for (const [command, part, to] of [
+    [`${kRun} --to 20ms`, '0 to 20 ms of 49 ms', 20e9],
+    [`${kRun} --from 5ms --devices 0,2-3`, '5 to 49 ms of 49 ms; devices 0, 2-3 of 4', 49e9],
+    [`${kRun} --devices 1`, 'device 1 of 4', 49e9],
+    ['compare --config configs/hw5_2.json gpipe gems --to 70ms', '0 to 70 ms of 150 ms', 70e9],
+  ]) {
+    await withPage(command, async (page) => {
+      assert.equal(await page.locator('.part').innerText(), `Only a part: ${part}.`);
+      const [said, lanes] = await Promise.all(['.part', 'canvas.lanes'].map((one) =>
+        page.locator(one).first().boundingBox()));
+      assert.ok(said.y + said.height <= lanes.y);
+      await page.getByRole('button', { name: 'Zoom in' }).click();
+      await page.getByRole('button', { name: 'Show all of this part' }).click();
+      assert.equal(await page.evaluate(() => window.pipesim.timeline.view.to), to);
+    });
+  }
+  for (const command of [kRun, `${kRun} --from 0 --to 49ms --devices 0-3`,
+    'compare --config configs/hw5_2.json gpipe gems']) {
+    await withPage(command, async (page) => assert.equal(await page.locator('.part').count(), 0));
+  }
+});
+
+/** The most frequent colour, as text, of a column of pixels of the window. */
+async function columnColour(page, x, { y, height }) {
+  const png = await page.screenshot({ clip: { x, y, width: 1, height } });
+  const reader = await browser.newPage();
+  try {
+    return await reader.evaluate(async (bytes) => {
+      const image = await createImageBitmap(new Blob([new Uint8Array(bytes)]));
+      const context = new OffscreenCanvas(1, image.height).getContext('2d');
+      context.drawImage(image, 0, 0);
+      const { data } = context.getImageData(0, 0, 1, image.height);
+      const counts = new Map();
+      for (let i = 0; i < data.length; i += 4) {
+        const colour = `rgb(${data.slice(i, i + 3).join(', ')})`;
+        counts.set(colour, (counts.get(colour) ?? 0) + 1);
+      }
+      return [...counts].sort((one, other) => other[1] - one[1])[0][0];
+    }, [...png]);
+  } finally {
+    await reader.close();
+  }
+}
+
+for (const colorScheme of ['light', 'dark']) {
+  test(`an edge of a table beyond which there is more has a shadow: ${colorScheme}`, async () => {
+    await withPage('compare --config configs/hw5_2.json gpipe 1f1b gems chimera', async (page) => {
+      const wide = page.locator('.wide').first();
+      const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+      const shadows = async (share) => {
+        await wide.evaluate((table, of) => {
+          table.scrollLeft = of * (table.scrollWidth - table.clientWidth);
+        }, share);
+        const box = await wide.boundingBox();
+        const colours = [];
+        for (const x of [box.x, box.x + box.width - 1]) colours.push(await columnColour(page, x, box));
+        return colours.map((colour) => colour !== ground);
+      };
+      assert.deepEqual(await shadows(0), [false, true]);
+      assert.deepEqual(await shadows(0.5), [true, true]);
+      assert.deepEqual(await shadows(1), [true, false]);
+    }, { viewport: { width: 390, height: 844 }, colorScheme });
+  });
+}
+
+test('the labels of time and memory are whole, apart, and stand out from the front', async () => {
+  for (const width of [390, 600, 1280]) {
+    await withPage('compare --config configs/hw5_2.json --set t_w=2', async (page) => {
+      const { labels, box, ground } = await page.evaluate(() => ({
+        labels: [...document.querySelectorAll('#scatter svg .name')].map((label) => {
+          const { paintOrder, stroke } = getComputedStyle(label);
+          return { text: label.textContent, paintOrder, stroke, ...label.getBoundingClientRect().toJSON() };
+        }),
+        box: document.querySelector('#scatter svg').getBoundingClientRect().toJSON(),
+        ground: getComputedStyle(document.body).backgroundColor,
+      }));
+      assert.ok(labels.some(({ text }) => text === 'gems'));
+      for (const label of labels) {
+        assert.ok(label.left >= box.left && label.right <= box.right, JSON.stringify({ width, label, box }));
+        assert.ok(label.paintOrder.startsWith('stroke'), label.paintOrder);
+        assert.equal(label.stroke, ground);
+        const over = labels.filter((other) => other !== label && other.left < label.right &&
+          label.left < other.right && other.top + 2 < label.bottom && label.top + 2 < other.bottom);
+        assert.deepEqual(over.map(({ text }) => text), [], `${label.text} at ${width}`);
+      }
+    }, { viewport: { width, height: 844 } });
+  }
+});
+
+test('a number and its unit stand in one line, within the window', async () => {
+  for (const width of [320, 390, 640, 1280]) {
+    await withPage('--config configs/gpt3-175b.json', async (page) => {
+      const values = await page.evaluate(() => [...document.querySelectorAll('.facts div')].map((tile) => {
+        const range = document.createRange();
+        range.selectNodeContents(tile.querySelector('dd'));
+        const { left, right } = range.getBoundingClientRect();
+        return { text: range.toString(), lines: range.getClientRects().length, left, right,
+                 tile: tile.getBoundingClientRect().toJSON() };
+      }));
+      assert.ok(values.some(({ text }) => text === '13732.910528124 ms'));
+      for (const { text, lines, right, tile } of values) {
+        assert.equal(lines, 1, `${text} at ${width}`);
+        assert.ok(right <= tile.right + 1 && right <= width, `${text} at ${width}: ${right} ${tile.right}`);
+      }
+    }, { viewport: { width, height: 844 } });
+  }
 });
 
 test('the config is copied', async () => {

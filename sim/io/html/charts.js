@@ -119,6 +119,8 @@ function scatter(section, runs) {
     picture.append(svg("path", { class: "front", d: stairs.join("") }));
     const taken = places.map((spot) => ({ left: x(spot.x) - 6, right: x(spot.x) + 6,
       top: y(spot.y) - 6, bottom: y(spot.y) + 6 }));
+    section.querySelector("svg")?.remove();
+    section.append(picture); // so that its texts can be measured
     for (const spot of [...places].sort((one, other) => other.run.onFront - one.run.onFront)) {
       const names = [...spot.names].sort((one, other) => one.length - other.length);
       const text = names.length <= 2 ? names.join(", ") : `${names[0]} and ${names.length - 1} more`;
@@ -127,7 +129,9 @@ function scatter(section, runs) {
       picture.append(svg("circle", { cx: px, cy: py, r: 5,
         class: spot.run.onFront ? "on-front" : "behind" },
         svg("title", {}, `${names.join(", ")}: ${spot.x} ${data.unit}, ${spot.run.peakText}`)));
-      const wide = text.length * 6.6;
+      const label = svg("text", { class: "name" }, text);
+      picture.append(label);
+      const wide = label.getComputedTextLength();
       const boxes = [[px + 9, py], [px - 9 - wide, py], [px - wide / 2, py - 16],
         [px - wide / 2, py + 16], [px + 6, py - 15], [px + 6, py + 15], [px - 6 - wide, py - 15],
         [px - 6 - wide, py + 15]]
@@ -135,12 +139,14 @@ function scatter(section, runs) {
       const room = boxes.find((box) => box.left >= left && box.right <= width && box.top > top - 6 &&
         box.bottom < bottom && taken.every((other) => box.right < other.left ||
           box.left > other.right || box.bottom < other.top || box.top > other.bottom));
-      if (!room) continue;
+      if (!room) {
+        label.remove();
+        continue;
+      }
       taken.push(room);
-      picture.append(svg("text", { x: room.left, y: room.bottom - 3, class: "name" }, text));
+      label.setAttribute("x", room.left);
+      label.setAttribute("y", room.bottom - 3);
     }
-    section.querySelector("svg")?.remove();
-    section.append(picture);
   };
   draw();
   new ResizeObserver(draw).observe(section.parentElement);

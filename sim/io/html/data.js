@@ -143,6 +143,31 @@ function decodeRun(raw) {
   return run;
 }
 
+/** "0, 2-5": of ascending numbers. */
+function ranges(numbers) {
+  const found = [];
+  for (const number of numbers) {
+    const last = found.at(-1);
+    if (last && last[1] === number - 1) last[1] = number;
+    else found.push([number, number]);
+  }
+  return found.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(", ");
+}
+
+/** Which part of the runs is there, in words; "" if all is. */
+function partText(runs) {
+  const longest = runs.reduce((most, { tTotal }) => (tTotal > most ? tTotal : most), 0n);
+  const [from, to] = [BigInt(data.from), BigInt(data.to)];
+  const parts = [];
+  if (from > 0n || to < longest) parts.push(`${exact(from)} to ${withUnit(to)} of ${withUnit(longest)}`);
+  const [{ devices, idle }] = runs; // all runs have the same devices
+  if (devices.length < idle.length) {
+    parts.push(`device${devices.length > 1 ? "s" : ""} ` +
+      `${ranges(devices.map(({ device }) => device))} of ${idle.length}`);
+  }
+  return parts.join("; ");
+}
+
 /** Microbatch and slice: "3", or "3.1". */
 function microbatchLabel(run, microbatch) {
   if (run.slices === 1) return String(microbatch);

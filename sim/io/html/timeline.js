@@ -56,6 +56,7 @@ class Timeline {
   // --- what stands there ---
 
   #controls(runs) {
+    const part = partText(runs);
     const button = (text, label, act) => {
       const made = make("button", { type: "button", textContent: text, title: label, onclick: act });
       made.setAttribute("aria-label", label);
@@ -80,7 +81,7 @@ class Timeline {
     this.search.addEventListener("change", () => this.#find(this.search.value.trim()));
     const zoom = make("div", { className: "group" },
       button("\u2212", "Zoom out", () => this.zoom(2)), button("+", "Zoom in", () => this.zoom(0.5)),
-      button("All", "Show all", () => this.show(this.full)));
+      button("All", part ? "Show all of this part" : "Show all", () => this.show(this.full)));
     const bar = make("div", { className: "controls" }, zoom,
       make("div", { className: "group" }, ...toggles),
       make("label", {}, "microbatch ", this.search));
@@ -88,6 +89,7 @@ class Timeline {
     this.status = make("p", { className: "status faint" });
     this.status.setAttribute("role", "status");
     this.section.append(bar, this.legend);
+    if (part) this.section.append(make("p", { className: "part", textContent: `Only a part: ${part}.` }));
     this.#legend();
     this.#describe();
   }
