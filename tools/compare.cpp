@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <exception>
-#include <limits>
+#include <numeric>
 #include <string_view>
 
 #include "sim/error.hpp"
@@ -53,107 +53,158 @@ std::vector<const Picture*> pictures(const std::vector<ComparedSchedule>& rows) 
   return result;
 }
 
-/// A row for each schedule, with a picture where a view is given. A schedule that cannot run here
-/// is a row too; if none can, the fault is the config's, and that of the first is thrown.
-std::vector<ComparedSchedule> compared(const RunConfig& config, const Request& request,
-                                       const std::vector<std::string>& schedules,
-                                       const std::optional<PictureView>& view,
-                                       const Registry& registry) {
-  // The table has nothing of a timeline.
-  const bool is_table = config.output.format == OutputFormat::table;
-  const Wanted needed = !view && is_table ? Wanted::metrics : wanted(config.output);
-  std::vector<ComparedSchedule> rows;
-  rows.reserve(schedules.size());
-  for (const std::string& schedule : schedules) {
-    rows.push_back({.schedule = schedule, .report = {}, .reason = {}});
+/// The table has nothing of a timeline.
+Wanted wanted(const OutputConfig& output, bool has_view) {
+  const Wanted of_result = wanted(output);
+  return !has_view && output.format == OutputFormat::table ? Wanted::metrics : of_result;
+}
+
+/// Takes all schedules from step to step, each of them in parallel. A schedule that fails at one
+/// stays behind with its error.
+class Comparison {
+ public:
+  Comparison(const RunConfig& config, const Request& request, const Registry& registry,
+             const std::optional<PictureView>& view)
+      : config_(config),
+        request_(request),
+        registry_(registry),
+        view_(view),
+        wanted_(wanted(config.output, view.has_value())) {}
+
+  /// A row for each schedule, with a picture where a view is given. A schedule that cannot run here
+  /// is a row too; if none can, the fault is the config's, and that of the first is thrown.
+  std::vector<ComparedSchedule> run(const std::vector<std::string>& schedules) {
+    for (const std::string& schedule : schedules) {
+      rows_.push_back({.schedule = schedule, .report = {}, .reason = {}});
+    }
+    prepared_.resize(rows_.size());
+    errors_.resize(rows_.size());
+    find_orders();
+    run_all();
+    const bool any_ran = std::any_of(rows_.begin(), rows_.end(),
+                                     [](const ComparedSchedule& row) { return row.report; });
+    if (!any_ran) std::rethrow_exception(errors_.front());
+    if (view_) require_view(*view_, rows_);
+    return std::move(rows_);
   }
-  std::vector<Prepared> prepared(rows.size());
-  std::vector<std::exception_ptr> errors(rows.size());
-  const auto tasks = [&](std::size_t row) { return op_count(prepared[row].problem); };
+
+ private:
+  void find_orders() {
+    const auto search_size = [this](std::size_t row) {
+      return prepared_[row].schedule->info.unrolls ? tasks(row) : 0;
+    };
+    for_open("preparing", request_.jobs, kNoTasks, [this](std::size_t row, Progress*) {
+      prepared_[row] = pose(with_schedule(config_, rows_[row].schedule), registry_, wanted_);
+    });
+    // Before orders are searched for: whichever schedules have one, one of them will be drawn.
+    std::vector<std::int64_t> blocks = expected_blocks_of_open();
+    const bool any_searches = std::any_of(prepared_.begin(), prepared_.end(), [](const auto& one) {
+      return one.schedule != nullptr && one.schedule->info.unrolls;
+    });
+    if (any_searches && !blocks.empty()) require_drawn(std::ranges::min(blocks));
+    for_open("finding the order", request_.jobs, search_size,
+             [this](std::size_t row, Progress*) { find_order(prepared_[row]); });
+    blocks = expected_blocks_of_open();
+    require_drawn(std::accumulate(blocks.begin(), blocks.end(), std::int64_t{0}));
+  }
+
+  void run_all() {
+    // Trials take all jobs, one schedule after the other.
+    const int jobs = config_.variation.jitter ? 1 : request_.jobs;
+    if (wanted_ == Wanted::metrics) {
+      for_open("comparing", jobs, kNoTasks, [this](std::size_t row, Progress* progress) {
+        rows_[row].report = stream(prepared_[row], options(progress));
+      });
+    }
+    const auto size = [this](std::size_t row) { return tasks(row); };
+    for_open("comparing", jobs, size, [this](std::size_t row, Progress* progress) {
+      if (wanted_ == Wanted::metrics) {
+        rows_[row].report = measure(prepared_[row], options(progress));
+      } else {
+        run_whole(row, progress);
+      }
+    });
+  }
+
+  void run_whole(std::size_t row, Progress* progress) {
+    Finished finished = simulate(prepared_[row], options(progress));
+    if (view_) {
+      const Phase phase(progress, "drawing");
+      rows_[row].picture = make_picture(finished.graph, finished.timeline, finished.report, *view_);
+    }
+    rows_[row].report = std::move(finished.report);
+  }
+
   // Takes every row further that has neither a report nor an error, as many at once as fit in
   // memory with the tasks that each of them keeps there. All must have been found to fit alone
   // before: where runs go on, the memory that is free says nothing.
-  const auto for_open = [&](std::string_view what, int jobs, const auto& kept_tasks,
-                            const auto& take_further) {
-    std::vector<std::size_t> open;
+  template <class KeptTasks, class TakeFurther>
+  void for_open(std::string_view what, int jobs, const KeptTasks& kept_tasks,
+                const TakeFurther& take_further) {
+    const std::vector<std::size_t> open = open_rows();
     std::int64_t most_tasks = 0;
-    for (std::size_t row = 0; row < rows.size(); ++row) {
-      if (rows[row].report || errors[row]) continue;
-      open.push_back(row);
+    for (const std::size_t row : open) {
       most_tasks = std::max<std::int64_t>(most_tasks, kept_tasks(row));
     }
     const auto count = static_cast<std::int64_t>(open.size());
     const int at_once = jobs_that_fit(jobs, most_tasks, available_memory());
-    const Phase phase(request.progress, what, count, "schedules");
+    const Phase phase(request_.progress, what, count, "schedules");
     parallel_for(count, at_once, [&](std::int64_t index) {
       const std::size_t row = open[static_cast<std::size_t>(index)];
       // Only what is done one after the other has parts within parts.
-      Progress* const progress = at_once == 1 ? request.progress : nullptr;
-      Phase one(progress, rows[row].schedule);
+      Progress* const progress = at_once == 1 ? request_.progress : nullptr;
+      Phase one(progress, rows_[row].schedule);
       try {
         take_further(row, progress);
       } catch (const Error& error) {
-        errors[row] = std::current_exception();
-        rows[row].reason = error.what();
+        errors_[row] = std::current_exception();
+        rows_[row].reason = error.what();
       }
       one.finish();
       phase.advance();
     });
-  };
-  const auto no_tasks = [](std::size_t) { return 0; };
-  for_open("preparing", request.jobs, no_tasks, [&](std::size_t row, Progress*) {
-    prepared[row] = pose(with_schedule(config, rows[row].schedule), registry, needed);
-  });
-  const bool takes_long = std::any_of(prepared.begin(), prepared.end(), [](const Prepared& row) {
-    return row.schedule != nullptr && row.schedule->info.unrolls;
-  });
-  if (view && takes_long) {
-    // Before orders are searched for: whichever schedules have one, one of them will be drawn.
-    std::int64_t least = std::numeric_limits<std::int64_t>::max();
-    for (std::size_t row = 0; row < rows.size(); ++row) {
-      if (!errors[row]) least = std::min(least, expected_blocks(prepared[row].problem, *view));
-    }
-    if (least < std::numeric_limits<std::int64_t>::max()) require_drawable(least, config.output);
   }
-  for_open(
-      "finding the order", request.jobs,
-      [&](std::size_t row) { return prepared[row].schedule->info.unrolls ? tasks(row) : 0; },
-      [&](std::size_t row, Progress*) { find_order(prepared[row]); });
-  if (view) {
-    std::int64_t blocks = 0;
-    for (std::size_t row = 0; row < rows.size(); ++row) {
-      if (!errors[row]) blocks += expected_blocks(prepared[row].problem, *view);
+
+  std::vector<std::size_t> open_rows() const {
+    std::vector<std::size_t> open;
+    for (std::size_t row = 0; row < rows_.size(); ++row) {
+      if (!rows_[row].report && !errors_[row]) open.push_back(row);
     }
-    require_drawable(blocks, config.output);
+    return open;
   }
-  // Trials take all jobs, one schedule after the other.
-  const int jobs = config.variation.jitter ? 1 : request.jobs;
-  const auto options = [&](Progress* progress) {
-    return ReportOptions{.formula = request.formula, .jobs = request.jobs, .progress = progress};
-  };
-  if (needed == Wanted::metrics) {
-    for_open("comparing", jobs, no_tasks, [&](std::size_t row, Progress* progress) {
-      rows[row].report = stream(prepared[row], options(progress));
-    });
+
+  // By open row; nothing where nothing is drawn.
+  std::vector<std::int64_t> expected_blocks_of_open() const {
+    std::vector<std::int64_t> blocks;
+    if (!view_) return blocks;
+    for (const std::size_t row : open_rows()) {
+      blocks.push_back(expected_blocks(prepared_[row].problem, *view_));
+    }
+    return blocks;
   }
-  for_open("comparing", jobs, tasks, [&](std::size_t row, Progress* progress) {
-    if (needed == Wanted::metrics) {
-      rows[row].report = measure(prepared[row], options(progress));
-      return;
-    }
-    Finished finished = simulate(prepared[row], options(progress));
-    if (view) {
-      const Phase phase(progress, "drawing");
-      rows[row].picture = make_picture(finished.graph, finished.timeline, finished.report, *view);
-    }
-    rows[row].report = std::move(finished.report);
-  });
-  const bool any_ran =
-      std::any_of(rows.begin(), rows.end(), [](const ComparedSchedule& row) { return row.report; });
-  if (!any_ran) std::rethrow_exception(errors.front());
-  if (view) require_view(*view, rows);
-  return rows;
-}
+
+  void require_drawn(std::int64_t blocks) const {
+    require_drawable(blocks, config_.output);
+    if (request_.picture.show) require_showable(blocks);
+  }
+
+  std::int64_t tasks(std::size_t row) const { return op_count(prepared_[row].problem); }
+
+  ReportOptions options(Progress* progress) const {
+    return {.formula = request_.formula, .jobs = request_.jobs, .progress = progress};
+  }
+
+  static constexpr auto kNoTasks = [](std::size_t) { return 0; };
+
+  const RunConfig& config_;
+  const Request& request_;
+  const Registry& registry_;
+  const std::optional<PictureView>& view_;
+  Wanted wanted_;
+  std::vector<ComparedSchedule> rows_;
+  std::vector<Prepared> prepared_;          // by row
+  std::vector<std::exception_ptr> errors_;  // by row
+};
 
 void write_pictures(const std::vector<ComparedSchedule>& rows, const Request& request,
                     const OutputConfig& output, OutputFiles& files) {
@@ -161,6 +212,7 @@ void write_pictures(const std::vector<ComparedSchedule>& rows, const Request& re
   std::int64_t blocks = 0;
   for (const Picture* picture : drawn) blocks += picture->blocks();
   require_drawable(blocks, output);
+  if (request.picture.show) require_showable(blocks);
   if (!output.svg.empty()) {
     const Phase phase = writing(request.progress, output.svg);
     write_svg(drawn, svg_options(request.picture), files.open(output.svg, "/output/svg"));
@@ -247,7 +299,7 @@ int compare(const Request& request, const Registry& registry) {
         request.picture.show ? std::optional(terminal_style(request.picture, output))
                              : std::nullopt;
     OutputFile result = result_file(output);
-    std::vector<ComparedSchedule> rows = compared(config, request, schedules, view, registry);
+    std::vector<ComparedSchedule> rows = Comparison(config, request, registry, view).run(schedules);
     if (request.schedules.empty()) keep_valid(rows, request);
     OutputFiles files;
     write_pictures(rows, request, output, files);

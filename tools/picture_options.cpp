@@ -8,6 +8,7 @@
 
 #include "sim/error.hpp"
 #include "sim/io/html_report.hpp"
+#include "sim/io/terminal_picture.hpp"
 #include "sim/io/view_text.hpp"
 
 namespace pipesim {
@@ -144,6 +145,10 @@ SvgOptions svg_options(const PictureRequest& request) {
 void require_drawable(std::int64_t blocks, const OutputConfig& output) {
   if (!output.svg.empty()) require_drawable(blocks, {kMostSvgBlocks, "/output/svg"});
   if (!output.html.empty()) require_page_size(least_page_bytes(blocks), PageSize::least);
+}
+
+void require_showable(std::int64_t blocks) {
+  require_drawable(blocks, {kMostTerminalBlocks, "/m"});
 }
 
 void reject_picture_options(const PictureRequest& request) {

@@ -26,6 +26,9 @@ SvgOptions svg_options(const PictureRequest& request);
 /// drawn.
 void require_drawable(std::int64_t blocks, const OutputConfig& output);
 
+/// The same for a picture in the terminal.
+void require_showable(std::int64_t blocks);
+
 /// Throws Error (bad input) if an option of pictures is given: for what draws none.
 void reject_picture_options(const PictureRequest& request);
 

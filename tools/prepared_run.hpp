@@ -42,7 +42,8 @@ Wanted wanted(const OutputConfig& output);
 /// Throws Error if the run would not fit into the machine's memory.
 Prepared pose(const RunConfig& config, const Registry& registry, Wanted wanted);
 
-/// Throws Error if the schedule has no order for the config.
+/// Throws Error if the schedule has no order for the config, or the order would not fit into the
+/// machine's memory.
 void find_order(Prepared& prepared);
 
 /// Both.

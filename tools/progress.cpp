@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <pthread.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -116,19 +118,44 @@ void write_at_once(std::string_view text) {
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
 }
 
-/// Whether a line stands on the terminal: what a signal handler must know.
+constexpr int kEndingSignals[] = {SIGINT, SIGTERM, SIGHUP};
+
+// What a signal handler and the threads that draw must know of each other.
 std::atomic<bool> line_is_drawn = false;
+std::atomic<bool> is_writing = false;
+std::atomic<bool> is_ending = false;
 
 /// A process that is ended from outside leaves no line behind. Does only what a handler may.
 extern "C" void erase_and_end(int signal) {
+  is_ending = true;
+  // Another thread may be in the middle of a line; a terminal that is stopped is not waited for.
+  constexpr timespec kMillisecond = {.tv_sec = 0, .tv_nsec = 1'000'000};
+  for (int waited = 0; is_writing && waited < 100; ++waited) nanosleep(&kMillisecond, nullptr);
   if (line_is_drawn) write_at_once(kErase);
   std::signal(signal, SIG_DFL);
   std::raise(signal);
 }
 
+/// Writes what makes a line stand there, or not; nothing once the process is ending. The handler
+/// never interrupts the thread that writes, so what it waits for goes on.
+void write_line(std::string_view text, bool is_drawn) {
+  sigset_t ending;
+  sigset_t before;
+  sigemptyset(&ending);
+  for (const int signal : kEndingSignals) sigaddset(&ending, signal);
+  pthread_sigmask(SIG_BLOCK, &ending, &before);
+  is_writing = true;
+  if (!is_ending) {
+    write_at_once(text);
+    line_is_drawn = is_drawn;
+  }
+  is_writing = false;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
 /// Signals that are ignored (nohup) stay ignored.
 void erase_when_ended() {
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+  for (const int signal : kEndingSignals) {
     if (std::signal(signal, erase_and_end) == SIG_IGN) std::signal(signal, SIG_IGN);
   }
 }
@@ -210,12 +237,11 @@ void ProgressLine::draw() {
   }
   works.back().done = done_;
   // In the last column some terminals go to the next line.
-  write_at_once("\r" + progress_text(works, terminal_columns() - 1) + "\x1b[K");
-  line_is_drawn = true;
+  write_line("\r" + progress_text(works, terminal_columns() - 1) + "\x1b[K", true);
 }
 
 void ProgressLine::erase() {
-  if (line_is_drawn.exchange(false)) write_at_once(kErase);
+  if (line_is_drawn) write_line(kErase, false);
 }
 
 std::unique_ptr<Progress> progress_line(std::string_view when, bool quiet) {

@@ -20,11 +20,13 @@ int show(const Request& request, const Registry& registry) {
     const PictureView view = picture_view(request, config).value_or(PictureView{});
     const TerminalStyle style = terminal_style(request.picture, config.output);
     const Prepared prepared = prepare(config, registry, Wanted::timeline, request.progress);
+    require_showable(expected_blocks(prepared.problem, view));
     const Finished finished = simulate(prepared, report_options(request));
     require_memory_limit(finished.report);
     require_view(view, prepared.problem, finished.report.metrics.t_total, config.time_unit);
     Phase phase(request.progress, "drawing");
     const Picture picture = make_picture(finished.graph, finished.timeline, finished.report, view);
+    require_showable(picture.blocks());
     const std::string drawn = terminal_picture(std::array{&picture}, style);
     phase.finish();
     OutputFile result = result_file(config.output);

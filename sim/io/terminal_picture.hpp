@@ -9,6 +9,9 @@
 
 namespace pipesim {
 
+/// More blocks than this are no picture any more: a cell would stand for millions.
+inline constexpr std::int64_t kMostTerminalBlocks = 10'000'000;
+
 /// What a terminal can show.
 enum class TerminalColour : std::uint8_t {
   none,        ///< letters carry the meaning

@@ -91,6 +91,23 @@ TEST_SUITE("cli") {
     for (std::string line; std::getline(axis, line);) CHECK(line.size() <= 60);
   }
 
+  TEST_CASE("show: a picture of very many blocks is refused before the run") {
+    const std::string message =
+        "command line: -m: /m: a picture of {} blocks is too large; at most 10000000: --from and "
+        "--to, or --devices, show a part\n";
+    for (const std::string command : {"show", "compare --show"}) {
+      CAPTURE(command);
+      const Outcome outcome =
+          run_pipesim(command + " -p 4 --t-f 1 --t-b 2 --schedule 1f1b -m 12500000" +
+                      (command == "show" ? "" : " 1f1b"));
+      CHECK(outcome.exit_code == 2);
+      CHECK(outcome.out.empty());
+      CHECK(outcome.err == fmt::format(fmt::runtime(message), 100'000'000));
+    }
+    CHECK(run_pipesim("show -p 4 --t-f 1 --t-b 2 --schedule 1f1b -m 12500000 --devices 1-2").err ==
+          fmt::format(fmt::runtime(message), 50'000'000));
+  }
+
   TEST_CASE("show: a run that has ended before the part has no idle share in it") {
     const std::string out = run_pipesim(
                                 "compare --config configs/hw5_2.json --set t_w=2 --show --from 60 "
