@@ -4,19 +4,18 @@
 
 namespace pipesim {
 
-namespace {
-
 RunningAmount then(const RunningAmount& first, const RunningAmount& next) {
   return {.change = first.change + next.change,
           .peak = std::max(first.peak, first.change + next.peak)};
 }
 
-/// Requires a count of at least 1.
 RunningAmount repeated(const RunningAmount& once, std::int64_t count) {
   const Int128 before_last = once.change * (count - 1);
   return {.change = before_last + once.change,
           .peak = std::max(once.peak, before_last + once.peak)};
 }
+
+namespace {
 
 RunningAmount amount(const MemoryEffect& effect) {
   return {.change = Int128{effect.taken} - effect.released, .peak = effect.taken};

@@ -19,6 +19,11 @@ struct RunningAmount {
   Int128 peak = 0;    ///< the most in between, at least 0
 };
 
+/// Of some steps and of others after them.
+RunningAmount then(const RunningAmount& first, const RunningAmount& next);
+/// Of the steps `count` times, at least once.
+RunningAmount repeated(const RunningAmount& once, std::int64_t count);
+
 /// Some steps of a lane, one after another.
 struct LaneSummary {
   Ticks busy;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "sim/lane_summary.hpp"
 #include "sim/microbatch_order.hpp"
 
 namespace pipesim {
@@ -21,31 +22,21 @@ const MicrobatchOrder* find_order(const std::vector<MicrobatchOrders>& lanes, De
   return found == orders.end() ? nullptr : &found->second;
 }
 
-/// How far one kind of ops is ahead of another over some steps of a lane.
-struct Lead {
-  Int128 change = 0;
-  Int128 least = 0;  ///< at any time
-};
-
-Lead lead(const Problem& problem, const std::vector<Item>& items, const OpClass& ahead,
-          const OpClass& behind) {
-  const auto is_of = [&](const Op& op, const OpClass& of) {
-    return op.kind == of.kind && op.stage == of.stage && problem.flow(op.microbatch) == of.flow;
+/// How far ops of one class have run ahead of those that they need, over some steps of a lane.
+RunningAmount lead(const Problem& problem, const std::vector<Item>& items, const OpClass& of,
+                   const OpClass& needed) {
+  const auto is_of = [&](const Op& op, const OpClass& wanted) {
+    return op.kind == wanted.kind && op.stage == wanted.stage &&
+           problem.flow(op.microbatch) == wanted.flow;
   };
-  Lead all;
+  RunningAmount all;
   for (const Item& item : items) {
-    Lead next;
     if (const Step* step = std::get_if<Step>(&item.what)) {
-      next.change = (is_of(step->op, ahead) ? 1 : 0) - (is_of(step->op, behind) ? 1 : 0);
-      next.least = std::min<Int128>(next.change, 0);
+      const int change = (is_of(step->op, of) ? 1 : 0) - (is_of(step->op, needed) ? 1 : 0);
+      all = then(all, {.change = change, .peak = std::max(change, 0)});
     } else if (const Loop& loop = std::get<Loop>(item.what); loop.count > 0) {
-      const Lead once = lead(problem, loop.body, ahead, behind);
-      const Int128 before_last = once.change * (loop.count - 1);
-      next = {.change = before_last + once.change,
-              .least = std::min(once.least, before_last + once.least)};
+      all = then(all, repeated(lead(problem, loop.body, of, needed), loop.count));
     }
-    all.least = std::min(all.least, all.change + next.least);
-    all.change += next.change;
   }
   return all;
 }
@@ -93,7 +84,7 @@ class Writer {
       const OpClass before = {needed, of.stage, of.flow};
       const auto found = orders.find(before);
       return found != orders.end() && same_order(found->second, orders.at(of)) &&
-             lead(problem_, lane, before, of).least >= 0;
+             lead(problem_, lane, of, before).peak == 0;
     };
     return std::all_of(orders.begin(), orders.end(), [&](const auto& entry) {
       const OpClass& of = entry.first;

@@ -12,12 +12,6 @@ namespace pipesim {
 
 namespace {
 
-std::int64_t sum(std::int64_t left, std::int64_t right) {
-  std::int64_t result = 0;
-  if (__builtin_add_overflow(left, right, &result)) throw_time_overflow();
-  return result;
-}
-
 /// Goes on to the next loop over ops.
 void enter_next(LaneState& lane, const StreamProgram& program) {
   lane.op = nullptr;
@@ -139,7 +133,7 @@ class Walk {
         start = there;
       }
     }
-    const std::int64_t end = sum(start, op.duration);
+    const std::int64_t end = (Ticks{start} + Ticks{op.duration}).count;
     lane.time = end;
     if (lane.starts != nullptr) *lane.starts++ = start;
     if (lane.first_start < 0) lane.first_start = start;
@@ -150,7 +144,7 @@ class Walk {
   }
 
   void put(ChannelState& channel, std::int64_t end) {
-    channel.values.push(sum(end, channel.latency));
+    channel.values.push((Ticks{end} + Ticks{channel.latency}).count);
     mark_ += channel.mark;
     if (!channel.is_awaited) return;
     channel.is_awaited = false;

@@ -187,10 +187,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("picture: labels") {
     const Op op{.kind = OpKind::forward, .stage = Stage{1}, .microbatch = Microbatch{7}};
-    const Op gradient{.kind = OpKind::backward, .stage = Stage{1}, .microbatch = Microbatch{2}};
     CHECK(microbatch_label(op, 1) == "7");
     CHECK(microbatch_label(op, 4) == "1.3");
-    CHECK(step_label({.op = op}) == "F7");
-    CHECK(step_label({.op = op, .overlapped = gradient}) == "F7+B2");
   }
 }

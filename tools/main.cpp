@@ -127,16 +127,8 @@ class CommandLine {
         ->type_name("PATH=VALUE")
         ->trigger_on_parse();
     add_picture_options();
-    app_.add_flag_callback(
-            "--metrics-only",
-            [this] {
-              request_.overrides.push_back({.option = "--metrics-only",
-                                            .path = "output.metrics_only",
-                                            .value = "true",
-                                            .kind = OverrideKind::json_or_text});
-            },
-            "no critical path: little memory, and no more time for more microbatches")
-        ->trigger_on_parse();
+    add_config_flag(app_, "--metrics-only", "output.metrics_only",
+                    "no critical path: little memory, and no more time for more microbatches");
     app_.add_flag("--no-header", request_.no_header, "csv without its header line, for loops");
     app_.add_flag("--formula", request_.formula, "the textbook formula beside the result");
     app_.add_flag("--events", events_, "print every event in order instead of the result");
@@ -180,15 +172,8 @@ class CommandLine {
     shapes_ = add_command("shapes", "print shapes and communication of a layer split over ranks");
     shapes_->footer("From pipesim itself it takes --config, --set and --format.");
     for (const ConfigOption& option : kShapesOptions) add_override(*shapes_, option);
-    shapes_->add_flag_callback(
-        "--sequence-parallel",
-        [this] {
-          request_.overrides.push_back({.option = "--sequence-parallel",
-                                        .path = "sequence_parallel",
-                                        .value = "true",
-                                        .kind = OverrideKind::json_or_text});
-        },
-        "activations between blocks split along the positions");
+    add_config_flag(*shapes_, "--sequence-parallel", "sequence_parallel",
+                    "activations between blocks split along the positions");
     list_ = add_command("list", "print the schedules with their sources and parameters");
   }
 
@@ -311,6 +296,20 @@ class CommandLine {
   }
 
   // Options are applied in command-line order, so each adds its override when it is parsed.
+  /// A flag that makes a config key true.
+  void add_config_flag(CLI::App& app, const char* name, const char* path, const char* help) {
+    app.add_flag_callback(
+           name,
+           [this, name, path] {
+             request_.overrides.push_back({.option = name,
+                                           .path = path,
+                                           .value = "true",
+                                           .kind = OverrideKind::json_or_text});
+           },
+           help)
+        ->trigger_on_parse();
+  }
+
   void add_override(CLI::App& app, const ConfigOption& option) {
     app.add_option_function<std::string>(
            option.name,

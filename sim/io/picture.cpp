@@ -9,6 +9,7 @@
 
 #include "sim/error.hpp"
 #include "sim/io/report.hpp"
+#include "sim/io/view_text.hpp"
 
 namespace pipesim {
 
@@ -198,12 +199,11 @@ class PictureMaker {
   Picture picture_;
 };
 
-[[noreturn]] void fail(const std::string& option, std::string value, std::string what,
-                       std::string allowed) {
-  throw Error(Fault{.place = "command line: " + option,
-                    .value = std::move(value),
-                    .what = std::move(what),
-                    .allowed = std::move(allowed)});
+/// Throws it, if there is one, as a fault of that option.
+void require_none(std::optional<Fault> fault, const std::string& option) {
+  if (!fault) return;
+  fault->place = "command line: " + option;
+  throw Error(*std::move(fault));
 }
 
 }  // namespace
@@ -267,25 +267,18 @@ Picture make_picture(const TaskGraph& graph, const Timeline& timeline, const Rep
 }
 
 void require_view(const PictureView& view, const Problem& problem, Ticks t_total, TimeUnit unit) {
-  const auto shown = [unit](Ticks time) {
-    return fmt::format("{} {}", format_time(time, unit), name(unit));
-  };
-  if (view.from && *view.from >= t_total) {
-    fail("--from", shown(*view.from), fmt::format("at {} the run has ended", shown(*view.from)),
-         fmt::format("0 to less than T_total, {}", shown(t_total)));
+  if (view.from) require_none(begin_fault(*view.from, t_total, unit), "--from");
+  if (view.to) require_none(end_fault(*view.to, t_total, unit), "--to");
+  const Ticks from = view.from.value_or(Ticks{0});
+  if (view.to && *view.to <= from) {
+    const std::string to = shown_time(*view.to, unit);
+    require_none(Fault{.value = to,
+                       .what = fmt::format("{} does not lie behind --from", to),
+                       .allowed = fmt::format("more than {}", shown_time(from, unit))},
+                 "--to");
   }
-  if (view.to && *view.to > t_total) {
-    fail("--to", shown(*view.to), fmt::format("{} lies behind the end of the run", shown(*view.to)),
-         fmt::format("at most T_total, {}", shown(t_total)));
-  }
-  if (view.to && *view.to <= view.from.value_or(Ticks{0})) {
-    fail("--to", shown(*view.to), fmt::format("{} does not lie behind --from", shown(*view.to)),
-         fmt::format("more than {}", shown(view.from.value_or(Ticks{0}))));
-  }
-  if (!view.devices.empty() && view.devices.back() >= Device{problem.devices}) {
-    const std::string last = fmt::format("{}", view.devices.back().value);
-    fail("--devices", last, fmt::format("there is no device {}", last),
-         fmt::format("0 to {}", problem.devices - 1));
+  if (!view.devices.empty()) {
+    require_none(index_fault(view.devices.back().value, "device", problem.devices), "--devices");
   }
 }
 
@@ -309,12 +302,6 @@ void require_drawable(std::int64_t blocks, const DrawingLimit& limit) {
 std::string microbatch_label(const Op& op, std::int32_t slices) {
   if (slices == 1) return fmt::format("{}", op.microbatch.value);
   return fmt::format("{}.{}", op.microbatch.value / slices, op.microbatch.value % slices);
-}
-
-std::string step_label(const Step& step) {
-  std::string label = short_name(step.op);
-  if (step.overlapped) label += "+" + short_name(*step.overlapped);
-  return label;
 }
 
 }  // namespace pipesim

@@ -132,7 +132,4 @@ void require_drawable(std::int64_t blocks, const DrawingLimit& limit);
 /// The microbatch of an op as a block shows it: "3", or "3.1" for slice 1 where there are slices.
 std::string microbatch_label(const Op& op, std::int32_t slices);
 
-/// "F3", or "F3+B1" of a pair.
-std::string step_label(const Step& step);
-
 }  // namespace pipesim

@@ -17,10 +17,6 @@ bool contains(const std::vector<IndexRange>& ranges, std::int32_t index) {
                      [index](const IndexRange& range) { return range.contains(index); });
 }
 
-std::string shown(Ticks time, TimeUnit unit) {
-  return fmt::format("{} {}", format_time(time, unit), name(unit));
-}
-
 class WindowParser {
  public:
   WindowParser(TimeUnit unit, const WindowFaults& faults) : unit_(unit), faults_(faults) {}
@@ -43,8 +39,8 @@ class WindowParser {
     }
     const Ticks from = window_.from.value_or(Ticks{0});
     if (window_.to && *window_.to <= from) {
-      fail(fmt::format("to={} does not lie behind from", shown(*window_.to, unit_)),
-           fmt::format("more than {}", shown(from, unit_)));
+      fail(fmt::format("to={} does not lie behind from", shown_time(*window_.to, unit_)),
+           fmt::format("more than {}", shown_time(from, unit_)));
     }
     return std::move(window_);
   }
@@ -109,23 +105,21 @@ class WindowParser {
   TraceWindow window_;
 };
 
-Fault window_fault(std::string value, std::string what, std::string allowed) {
-  return {.pointer = "/output/trace_window",
-          .value = std::move(value),
-          .what = std::move(what),
-          .allowed = std::move(allowed)};
+void add_fault(std::vector<Fault>& faults, std::optional<Fault> fault) {
+  if (!fault) return;
+  fault->pointer = "/output/trace_window";
+  faults.push_back(*std::move(fault));
 }
 
-void require_indices(const std::vector<IndexRange>& ranges, std::string_view one,
-                     std::int32_t count, std::vector<Fault>& faults) {
-  if (ranges.empty()) return;
-  const auto largest = std::max_element(
-      ranges.begin(), ranges.end(),
-      [](const IndexRange& left, const IndexRange& right) { return left.last < right.last; });
-  if (largest->last < count) return;
-  const std::string last = fmt::format("{}", largest->last);
-  faults.push_back(window_fault(last, fmt::format("there is no {} {}", one, last),
-                                fmt::format("0 to {}", count - 1)));
+void throw_any(std::vector<Fault> faults) {
+  if (!faults.empty()) throw Error(std::move(faults));
+}
+
+/// The highest number of the lists; -1 if there is none.
+std::int32_t highest(const std::vector<IndexRange>& ranges) {
+  std::int32_t last = -1;
+  for (const IndexRange& range : ranges) last = std::max(last, range.last);
+  return last;
 }
 
 }  // namespace
@@ -149,23 +143,17 @@ TraceWindow parse_trace_window(std::string_view text, TimeUnit unit, const Windo
 
 void require_window(const TraceWindow& window, const Problem& problem) {
   std::vector<Fault> faults;
-  require_indices(window.microbatches, "microbatch", problem.whole_microbatches(), faults);
-  require_indices(window.devices, "device", problem.devices, faults);
-  if (!faults.empty()) throw Error(std::move(faults));
+  add_fault(faults,
+            index_fault(highest(window.microbatches), "microbatch", problem.whole_microbatches()));
+  add_fault(faults, index_fault(highest(window.devices), "device", problem.devices));
+  throw_any(std::move(faults));
 }
 
 void require_window(const TraceWindow& window, Ticks t_total, TimeUnit unit) {
-  if (window.from && *window.from >= t_total) {
-    throw Error(window_fault(shown(*window.from, unit),
-                             fmt::format("at {} the run has ended", shown(*window.from, unit)),
-                             fmt::format("0 to less than T_total, {}", shown(t_total, unit))));
-  }
-  if (window.to && *window.to > t_total) {
-    throw Error(
-        window_fault(shown(*window.to, unit),
-                     fmt::format("{} lies behind the end of the run", shown(*window.to, unit)),
-                     fmt::format("at most T_total, {}", shown(t_total, unit))));
-  }
+  std::vector<Fault> faults;
+  if (window.from) add_fault(faults, begin_fault(*window.from, t_total, unit));
+  if (window.to) add_fault(faults, end_fault(*window.to, t_total, unit));
+  throw_any(std::move(faults));
 }
 
 }  // namespace pipesim

@@ -36,4 +36,31 @@ std::string view_time_allowed(TimeUnit unit) {
   return fmt::format("a number of {} of at least 0, or one with its unit: 2.5ms", name(unit));
 }
 
+std::string shown_time(Ticks time, TimeUnit unit) {
+  return fmt::format("{} {}", format_time(time, unit), name(unit));
+}
+
+std::optional<Fault> begin_fault(Ticks from, Ticks t_total, TimeUnit unit) {
+  if (from < t_total) return std::nullopt;
+  const std::string shown = shown_time(from, unit);
+  return Fault{.value = shown,
+               .what = fmt::format("at {} the run has ended", shown),
+               .allowed = fmt::format("0 to less than T_total, {}", shown_time(t_total, unit))};
+}
+
+std::optional<Fault> end_fault(Ticks to, Ticks t_total, TimeUnit unit) {
+  if (to <= t_total) return std::nullopt;
+  const std::string shown = shown_time(to, unit);
+  return Fault{.value = shown,
+               .what = fmt::format("{} lies behind the end of the run", shown),
+               .allowed = fmt::format("at most T_total, {}", shown_time(t_total, unit))};
+}
+
+std::optional<Fault> index_fault(std::int32_t index, std::string_view one, std::int32_t count) {
+  if (index < count) return std::nullopt;
+  return Fault{.value = fmt::format("{}", index),
+               .what = fmt::format("there is no {} {}", one, index),
+               .allowed = fmt::format("0 to {}", count - 1)};
+}
+
 }  // namespace pipesim

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "sim/error.hpp"
+#include "sim/types.hpp"
 #include "sim/units.hpp"
 
 namespace pipesim {
@@ -28,5 +30,15 @@ ParsedTime parse_view_time(std::string_view text, TimeUnit unit);
 
 /// What that may be, for messages.
 std::string view_time_allowed(TimeUnit unit);
+
+/// "2.5 ms".
+std::string shown_time(Ticks time, TimeUnit unit);
+
+/// What is wrong with the begin and with the end of a part of a run that takes t_total: nothing, or
+/// a fault with `value`, `what` and `allowed` only.
+std::optional<Fault> begin_fault(Ticks from, Ticks t_total, TimeUnit unit);
+std::optional<Fault> end_fault(Ticks to, Ticks t_total, TimeUnit unit);
+/// And with the index of one of `count` devices or microbatches, `one` of them.
+std::optional<Fault> index_fault(std::int32_t index, std::string_view one, std::int32_t count);
 
 }  // namespace pipesim
