@@ -139,7 +139,8 @@ class Writer {
           const MicrobatchOrder* const to = find_order(orders, lower, {kind, Stage{s + 1}, flow});
           return from != nullptr && to != nullptr ? same_order(*from, *to) : from == to;
         };
-        if (!same(OpKind::forward) || !same(*gradient)) return false;
+        // The forwards of each stage are in the order of its gradients: see is_in_order().
+        if (!same(*gradient)) return false;
         forwards_[place(flow, Stage{s})] = add_channel(upper, lower);
         gradients_[place(flow, Stage{s + 1})] = add_channel(lower, upper);
       }

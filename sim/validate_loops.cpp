@@ -19,12 +19,11 @@ using Intervals = std::vector<Interval>;
 /// Where a stage and a flow have ops of a kind.
 using Coverage = std::map<OpClass, Intervals>;
 
-/// The union as intervals that do not touch; nothing if two of them overlap.
-std::optional<Intervals> joined(Intervals intervals) {
+/// In order, those that touch as one; those that overlap stay apart.
+Intervals joined(Intervals intervals) {
   std::sort(intervals.begin(), intervals.end());
   Intervals result;
   for (const Interval& next : intervals) {
-    if (!result.empty() && next.first < result.back().second) return std::nullopt;
     if (!result.empty() && next.first == result.back().second) {
       result.back().second = next.second;
     } else {
@@ -56,11 +55,9 @@ bool add_coverage(const Problem& problem, Device device, const MicrobatchOrders&
                   Coverage& coverage) {
   for (const auto& [of, order] : orders) {
     if (!can_exist(problem, of, device)) return false;
-    const auto [first, end] = flow_interval(problem, of.flow);
     for (const Progression& part : order) {
       if (part.count > 1 && part.stride != 1 && part.stride != -1) return false;
       const auto [low, high] = std::minmax({part.first, part.last()});
-      if (low < first || high >= end) return false;
       coverage[of].emplace_back(low, high + 1);
     }
   }
@@ -93,9 +90,8 @@ bool is_complete(const Problem& problem, const Coverage& coverage, Stage stage, 
   Intervals gradients = of(OpKind::backward);
   const Intervals inputs = of(OpKind::backward_input);
   gradients.insert(gradients.end(), inputs.begin(), inputs.end());
-  const std::optional<Intervals> weights = joined(of(OpKind::backward_weight));
-  return joined(of(OpKind::forward)) == whole && joined(gradients) == whole && weights &&
-         weights == joined(inputs) &&
+  return joined(of(OpKind::forward)) == whole && joined(gradients) == whole &&
+         joined(of(OpKind::backward_weight)) == joined(inputs) &&
          (!problem.recomputes(stage) || joined(of(OpKind::recompute)) == whole);
 }
 

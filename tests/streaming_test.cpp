@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <random>
 #include <string>
@@ -245,10 +246,40 @@ TEST_SUITE("unit") {
         {.lanes = {{forward(Stage{0}, 0), backward(Stage{0}, 0), repeat(3, {forward(Stage{0}, 1)}),
                     repeat(3, {backward(Stage{0}, 1)})},
                    {repeat(4, {forward(Stage{1}, 0)}), repeat(4, {backward(Stage{1}, 0)})}}}));
+    // Stage 0 has full backwards and stage 1 split ones.
+    Problem mixed = problem;
+    mixed.costs[1].weight = Ticks{1};
+    CHECK_FALSE(
+        stream_run(mixed, custom({repeat(4, {forward(Stage{1}, 0), backward_input(Stage{1}, 0),
+                                             backward_weight(Stage{1}, 0)})})));
     Problem limited = problem;
     limited.memory_limit = 3;
     CHECK_FALSE(stream_run(limited, test::program_of("gpipe", problem)));
     CHECK(stream_run(limited, test::program_of("1f1b", problem)));
+  }
+
+  TEST_CASE("problems whose tasks depend on more than their lanes are left to the engine") {
+    const Problem plain = test::equal_stages(2, 4, 1, 2);
+    const Program program = test::program_of("1f1b", plain);
+    CHECK(stream_run(plain, program));
+    const std::vector<std::function<void(Problem&)>> changes = {
+        [](Problem& problem) { problem.communication.mode = TransferMode::async; },
+        [](Problem& problem) { problem.communication.shared_link = Ticks{1}; },
+        [](Problem& problem) { problem.iterations.count = 2; },
+        [](Problem& problem) { problem.iterations.joined = 2; },
+        [](Problem& problem) { problem.iterations.barrier = true; },
+        [](Problem& problem) { problem.slices = 2; },
+        [](Problem& problem) {
+          problem.parking.keeper = {Device{1}, Device{0}};
+        },
+        [](Problem& problem) { problem.stragglers = {{.numerator = 2, .from = {}, .to = {}}}; },
+        [](Problem& problem) { problem.durations.assign(5 * 2 * 4, Ticks{1}); }};
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+      CAPTURE(i);
+      Problem problem = plain;
+      changes[i](problem);
+      CHECK_FALSE(stream_run(problem, program));
+    }
   }
 
   TEST_CASE("times beyond the range of ticks are refused after any number of microbatches") {
