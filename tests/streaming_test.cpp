@@ -246,12 +246,17 @@ TEST_SUITE("unit") {
         {.lanes = {{forward(Stage{0}, 0), backward(Stage{0}, 0), repeat(3, {forward(Stage{0}, 1)}),
                     repeat(3, {backward(Stage{0}, 1)})},
                    {repeat(4, {forward(Stage{1}, 0)}), repeat(4, {backward(Stage{1}, 0)})}}}));
-    // Stage 0 has full backwards and stage 1 split ones.
+    // Half of the backwards of every stage are full, the others split.
     Problem mixed = problem;
-    mixed.costs[1].weight = Ticks{1};
-    CHECK_FALSE(
-        stream_run(mixed, custom({repeat(4, {forward(Stage{1}, 0), backward_input(Stage{1}, 0),
-                                             backward_weight(Stage{1}, 0)})})));
+    Program halves;
+    for (int stage = 0; stage < 2; ++stage) {
+      mixed.costs[static_cast<std::size_t>(stage)].weight = Ticks{1};
+      halves.lanes.push_back(
+          {repeat(4, {forward(Stage{stage}, 0)}), repeat(2, {backward(Stage{stage}, 0)}),
+           repeat(2, {backward_input(Stage{stage}, 2), backward_weight(Stage{stage}, 2)})});
+    }
+    validate_program(mixed, halves);
+    CHECK_FALSE(stream_run(mixed, halves));
     Problem limited = problem;
     limited.memory_limit = 3;
     CHECK_FALSE(stream_run(limited, test::program_of("gpipe", problem)));
@@ -272,7 +277,7 @@ TEST_SUITE("unit") {
         [](Problem& problem) {
           problem.parking.keeper = {Device{1}, Device{0}};
         },
-        [](Problem& problem) { problem.stragglers = {{.numerator = 2, .from = {}, .to = {}}}; },
+        [](Problem& problem) { problem.stragglers = {Straggler{}}; },
         [](Problem& problem) { problem.durations.assign(5 * 2 * 4, Ticks{1}); }};
     for (std::size_t i = 0; i < changes.size(); ++i) {
       CAPTURE(i);
