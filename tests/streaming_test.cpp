@@ -246,17 +246,17 @@ TEST_SUITE("unit") {
         {.lanes = {{forward(Stage{0}, 0), backward(Stage{0}, 0), repeat(3, {forward(Stage{0}, 1)}),
                     repeat(3, {backward(Stage{0}, 1)})},
                    {repeat(4, {forward(Stage{1}, 0)}), repeat(4, {backward(Stage{1}, 0)})}}}));
-    // Half of the backwards of every stage are full, the others split.
-    Problem mixed = problem;
-    Program halves;
-    for (int stage = 0; stage < 2; ++stage) {
-      mixed.costs[static_cast<std::size_t>(stage)].weight = Ticks{1};
-      halves.lanes.push_back(
-          {repeat(4, {forward(Stage{stage}, 0)}), repeat(2, {backward(Stage{stage}, 0)}),
-           repeat(2, {backward_input(Stage{stage}, 2), backward_weight(Stage{stage}, 2)})});
-    }
-    validate_program(mixed, halves);
-    CHECK_FALSE(stream_run(mixed, halves));
+    // The backwards of one flow are full, those of the other split.
+    Problem flows = test::equal_stages(2, 2, 1, 2);
+    flows.placement = bidirectional_placement(2);
+    for (StageCosts& costs : flows.costs) costs.weight = Ticks{1};
+    const Program mixed = {
+        .lanes = {{forward(Stage{0}, 0), forward(Stage{1}, 1), backward_input(Stage{1}, 1),
+                   backward_weight(Stage{1}, 1), backward(Stage{0}, 0)},
+                  {forward(Stage{0}, 1), forward(Stage{1}, 0), backward(Stage{1}, 0),
+                   backward_input(Stage{0}, 1), backward_weight(Stage{0}, 1)}}};
+    validate_program(flows, mixed);
+    CHECK_FALSE(stream_run(flows, mixed));
     Problem limited = problem;
     limited.memory_limit = 3;
     CHECK_FALSE(stream_run(limited, test::program_of("gpipe", problem)));
