@@ -233,8 +233,9 @@ std::string trials_text(const Report& report) {
   if (!report.trials) return "";
   const RunConfig& config = report.config;
   const TrialSummary& trials = *report.trials;
-  return fmt::format("{} trials with jitter, seed {}: mean {}, median {}, p5 {}, p95 {}, p99 {}",
-                     config.variation.trials, config.variation.seed,
+  const std::int64_t count = config.variation.trials;
+  return fmt::format("{} {} with jitter, seed {}: mean {}, median {}, p5 {}, p95 {}, p99 {}", count,
+                     count == 1 ? "trial" : "trials", config.variation.seed,
                      mean_time_of(config, trials.mean), time_of(config, trials.median),
                      time_of(config, trials.p5), time_of(config, trials.p95),
                      time_of(config, trials.p99));

@@ -137,6 +137,16 @@ TEST_SUITE("cli") {
           run_pipesim(std::string(kHw52) + " --format csv").out);
   }
 
+  TEST_CASE("trials are counted in words that agree") {
+    const std::string jitter = std::string(kHw52) +
+                               " --set variation.jitter.cv=0.1 --set "
+                               "variation.trials=";
+    CHECK(run_pipesim(jitter + "1").out.find("\n1 trial with jitter, seed 0: mean ") !=
+          std::string::npos);
+    CHECK(run_pipesim(jitter + "3").out.find("\n3 trials with jitter, seed 0: mean ") !=
+          std::string::npos);
+  }
+
   TEST_CASE("what is wrong leaves no file and does not touch an old one") {
     const TemporaryDirectory directory;
     directory.file("old.json", "old");
