@@ -3,21 +3,36 @@
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/info.h>
 #include <oneapi/tbb/parallel_for.h>
+#include <oneapi/tbb/parallel_pipeline.h>
 #include <oneapi/tbb/task_arena.h>
 
 #include <atomic>
 #include <exception>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include "sim/error.hpp"
 
 namespace pipesim {
 
+namespace {
+
+/// An arena alone gets no more threads than there are processors.
+std::optional<tbb::global_control> more_threads(int jobs) {
+  PIPESIM_CHECK(jobs >= 1 && jobs <= kMostJobs);
+  if (jobs <= processors()) return std::nullopt;
+  return std::optional<tbb::global_control>(std::in_place,
+                                            tbb::global_control::max_allowed_parallelism,
+                                            static_cast<std::size_t>(jobs));
+}
+
+}  // namespace
+
 int processors() { return tbb::info::default_concurrency(); }
 
 void parallel_for(std::int64_t count, int jobs, const std::function<void(std::int64_t)>& body) {
-  PIPESIM_CHECK(jobs >= 1 && jobs <= kMostJobs);
+  const std::optional<tbb::global_control> threads = more_threads(jobs);
   std::mutex mutex;
   std::exception_ptr failure;
   // Atomics order what is done before, in and after the calls as far as ThreadSanitizer can see,
@@ -25,12 +40,6 @@ void parallel_for(std::int64_t count, int jobs, const std::function<void(std::in
   std::atomic<std::int64_t> failed;  // the lowest index of those that threw
   std::atomic<std::int64_t> ended = 0;
   failed = count;
-  // An arena alone gets no more threads than there are processors.
-  std::optional<tbb::global_control> more_threads;
-  if (jobs > processors()) {
-    more_threads.emplace(tbb::global_control::max_allowed_parallelism,
-                         static_cast<std::size_t>(jobs));
-  }
   const auto call = [&](std::int64_t index) {
     try {
       if (index < failed) body(index);
@@ -47,6 +56,25 @@ void parallel_for(std::int64_t count, int jobs, const std::function<void(std::in
       [&] { tbb::parallel_for(std::int64_t{0}, count, call, tbb::simple_partitioner()); });
   PIPESIM_CHECK(ended == count);
   if (failure) std::rethrow_exception(failure);
+}
+
+void parallel_in_order(int jobs, const std::function<std::optional<Piece>()>& next,
+                       const std::function<std::function<void()>(Piece)>& work) {
+  constexpr std::size_t kPiecesOfAJob = 4;  // so that a slow one does not leave the others idle
+  const std::optional<tbb::global_control> threads = more_threads(jobs);
+  const auto named = tbb::make_filter<void, Piece>(
+      tbb::filter_mode::serial_in_order, [&](tbb::flow_control& control) {
+        const std::optional<Piece> piece = next();
+        if (!piece) control.stop();
+        return piece.value_or(Piece{});
+      });
+  const auto worked = tbb::make_filter<Piece, std::function<void()>>(tbb::filter_mode::parallel,
+                                                                     work);
+  const auto taken = tbb::make_filter<std::function<void()>, void>(
+      tbb::filter_mode::serial_in_order, [](const std::function<void()>& take) { take(); });
+  tbb::task_arena(jobs).execute([&] {
+    tbb::parallel_pipeline(kPiecesOfAJob * static_cast<std::size_t>(jobs), named & worked & taken);
+  });
 }
 
 }  // namespace pipesim

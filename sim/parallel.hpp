@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 namespace pipesim {
 
@@ -16,5 +17,18 @@ int processors();
 /// run to their end, those after it perhaps not at all. A thread that waits here runs nothing but
 /// these calls. Requires jobs in [1, kMostJobs].
 void parallel_for(std::int64_t count, int jobs, const std::function<void(std::int64_t)>& body);
+
+/// A piece of numbered work, half-open.
+struct Piece {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+};
+
+/// Works on each piece, at most `jobs` of them at once, and calls what that returned in the order of
+/// the pieces, one at a time; what lies between the two is bounded. next() is called by one thread
+/// at a time and names the pieces until it has none. What any of them throws ends the work and is
+/// rethrown. Requires jobs in [1, kMostJobs].
+void parallel_in_order(int jobs, const std::function<std::optional<Piece>()>& next,
+                       const std::function<std::function<void()>(Piece)>& work);
 
 }  // namespace pipesim

@@ -8,6 +8,7 @@
 
 #include "schedules/schedule.hpp"
 #include "sim/io/config.hpp"
+#include "sim/io/sweep.hpp"
 #include "sim/progress.hpp"
 
 namespace pipesim {
@@ -46,6 +47,19 @@ struct PlotRequest {
   std::string html;
 };
 
+/// A sweep, or a search for its best points; "" is not given.
+struct SweepRequest {
+  SweepOptions options;
+  std::string out;                  ///< where the results go; "" is standard output
+  std::string shard;                ///< I/N
+  bool strict = false;              ///< a point that is invalid ends the sweep
+  bool overwrite = false;           ///< another sweep's results may go
+  std::vector<std::string> parts;   ///< of merge: the files
+  std::string objective;            ///< of best
+  std::vector<std::string> limits;  ///< of best: FIELD=MOST
+  std::string top;                  ///< of best: how many points
+};
+
 /// What the command line asks for, whatever the command.
 struct Request {
   std::optional<std::string> config_file;  ///< "-" is standard input
@@ -57,6 +71,7 @@ struct Request {
   MeasuredSource measured;                 ///< of import
   PictureRequest picture;
   PlotRequest plot;              ///< of plot
+  SweepRequest sweep;            ///< of sweep, merge and best
   bool no_header = false;        ///< csv without its header
   bool quiet = false;            ///< no notes on stderr
   bool formula = false;          ///< the closed form beside the result
@@ -87,6 +102,12 @@ int export_program(const Request& request, const Registry& registry);
 int import_times(const Request& request, const Registry& registry);
 /// Prints shapes and communication of a transformer layer whose weights are split over ranks.
 int shapes(const Request& request);
+/// Runs every point of a grid over keys of the config.
+int sweep(const Request& request, const Registry& registry);
+/// Joins the results of the shards of a sweep.
+int merge(const Request& request);
+/// The best points of a sweep and its Pareto front.
+int best(const Request& request, const Registry& registry);
 /// Draws the results of many runs.
 int plot(const Request& request);
 /// Prints the schedules; `format` is table or json.

@@ -168,6 +168,7 @@ class CommandLine {
     export_->add_flag("--with-comms", request_.with_comms,
                       "its format compute_comms, with communication; absent: compute_only");
     add_import();
+    add_sweep();
     add_plot();
     shapes_ = add_command("shapes", "print shapes and communication of a layer split over ranks");
     shapes_->footer("From pipesim itself it takes --config, --set and --format.");
@@ -198,6 +199,9 @@ class CommandLine {
     if (program_->parsed()) return print_program(request_, registry);
     if (import_->parsed()) return import_times(request_, registry);
     if (plot_->parsed()) return plot(request_);
+    if (sweep_->parsed()) return sweep(request_, registry);
+    if (merge_->parsed()) return merge(request_);
+    if (best_->parsed()) return best(request_, registry);
     if (export_->parsed()) return export_program(request_, registry);
     if (verify_->parsed()) return verify(request_, registry);
     if (!request_.config_file && request_.overrides.empty()) {
@@ -275,6 +279,69 @@ class CommandLine {
               option.help)
           ->type_name("NAME");
     }
+  }
+
+  void add_grid(CLI::App& command) {
+    const auto add_axis = [&](const char* name, bool is_zipped, const char* help) {
+      command
+          .add_option_function<std::string>(
+              name,
+              [this, is_zipped](const std::string& given) {
+                request_.sweep.options.axes.push_back({.text = given, .is_zipped = is_zipped});
+              },
+              help)
+          ->type_name("PATH=VALUES")
+          ->trigger_on_parse();
+    };
+    add_axis("--vary", false,
+             "each of these values: m=4:256:x2, t_b=1:4:0.5, schedule=gpipe,1f1b; again for "
+             "another path");
+    add_axis("--zip", true, "the same, but all paths that are zipped advance together");
+    command
+        .add_option_function<std::string>(
+            "--where",
+            [this](const std::string& given) {
+              request_.sweep.options.conditions.push_back(given);
+            },
+            "only points for which it holds: 'm >= p && m % p == 0'")
+        ->type_name("CONDITION")
+        ->trigger_on_parse();
+  }
+
+  void add_sweep() {
+    SweepRequest& sweep = request_.sweep;
+    sweep_ = add_command("sweep", "run every point of a grid over keys of the config");
+    add_grid(*sweep_);
+    sweep_
+        ->add_option("--out", sweep.out,
+                     "write results there, as .jsonl or .csv, and go on where an interrupted sweep "
+                     "ended; absent: to standard output")
+        ->type_name("FILE");
+    sweep_->add_option("--shard", sweep.shard, "only part I of N, from 0: every Nth point")
+        ->type_name("I/N");
+    sweep_->add_flag("--strict", sweep.strict, "an invalid point ends the sweep");
+    sweep_->add_flag("--overwrite", sweep.overwrite, "replace the results of another sweep");
+    merge_ = add_command("merge", "join the results of all shards of a sweep");
+    merge_->add_option("parts", sweep.parts, "the shards' files, in any order")
+        ->required()
+        ->type_name("FILE...");
+    merge_->add_option("--out", sweep.out, "the file of the whole sweep")
+        ->required()
+        ->type_name("FILE");
+    merge_->add_flag("--overwrite", sweep.overwrite, "replace a file that is there");
+    best_ = add_command("best", "the best points of a grid, and its Pareto front");
+    add_grid(*best_);
+    best_
+        ->add_option("--objective", sweep.objective,
+                     "the field to be best in; time_per_microbatch if absent")
+        ->type_name("FIELD");
+    best_
+        ->add_option_function<std::string>(
+            "--limit", [this](const std::string& given) { request_.sweep.limits.push_back(given); },
+            "only points with at most so much: peak_memory=80GiB; again for another field")
+        ->type_name("FIELD=MOST")
+        ->trigger_on_parse();
+    best_->add_option("--top", sweep.top, "how many points; 10 if absent")->type_name("N");
   }
 
   void add_plot() {
@@ -408,6 +475,9 @@ class CommandLine {
   CLI::App* export_ = nullptr;
   CLI::App* import_ = nullptr;
   CLI::App* plot_ = nullptr;
+  CLI::App* sweep_ = nullptr;
+  CLI::App* merge_ = nullptr;
+  CLI::App* best_ = nullptr;
   CLI::App* shapes_ = nullptr;
   CLI::App* list_ = nullptr;
   Request request_;

@@ -60,4 +60,18 @@ int jobs_that_fit(int jobs, std::int64_t tasks, std::int64_t available) {
   return static_cast<int>(std::clamp<std::int64_t>(most, 1, jobs));
 }
 
+MemoryBudget::Part::Part(MemoryBudget& budget, std::int64_t tasks)
+    : budget_(budget),
+      bytes_(tasks > budget.all_ / kBytesPerTask ? budget.all_ : tasks * kBytesPerTask) {
+  std::unique_lock lock(budget_.mutex_);
+  budget_.changed_.wait(lock, [this] { return budget_.left_ >= bytes_; });
+  budget_.left_ -= bytes_;
+}
+
+MemoryBudget::Part::~Part() {
+  const std::lock_guard lock(budget_.mutex_);
+  budget_.left_ += bytes_;
+  budget_.changed_.notify_all();
+}
+
 }  // namespace pipesim

@@ -1,7 +1,9 @@
 // How much memory a run may take.
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
+#include <mutex>
 
 namespace pipesim {
 
@@ -15,5 +17,31 @@ void require_memory(std::int64_t tasks, std::int64_t available);
 /// How many of the jobs may each have a run of at most that many tasks at once, so that they fit in
 /// `available` bytes together; at least one.
 int jobs_that_fit(int jobs, std::int64_t tasks, std::int64_t available);
+
+/// Memory that several threads share: whoever needs more than is left waits for the others.
+class MemoryBudget {
+ public:
+  explicit MemoryBudget(std::int64_t bytes) : left_(bytes), all_(bytes) {}
+
+  /// A part of it for a run of that many tasks, while it lives. What is more than all there is gets
+  /// all of it: whether it fits at all is for require_memory().
+  class Part {
+   public:
+    Part(MemoryBudget& budget, std::int64_t tasks);
+    ~Part();
+    Part(const Part&) = delete;
+    Part& operator=(const Part&) = delete;
+
+   private:
+    MemoryBudget& budget_;
+    std::int64_t bytes_;
+  };
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::int64_t left_;
+  std::int64_t all_;
+};
 
 }  // namespace pipesim

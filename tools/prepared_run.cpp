@@ -23,10 +23,8 @@ namespace pipesim {
 namespace {
 
 LoadedConfig load(const Request& request, const Registry& registry) {
-  std::optional<ConfigText> text;
-  if (request.config_file) text = read_file(*request.config_file);
   const std::vector<ScheduleSignature> known = signatures(registry);
-  return read_config(text, request.overrides, known);
+  return read_config(config_text(request), request.overrides, known);
 }
 
 /// The steps of an asynchronous schedule follow each other without a flush.
@@ -188,7 +186,7 @@ void complete_report(const Prepared& prepared, const ReportOptions& options, Rep
     report.model = model_report(prepared.config, prepared.problem, report.metrics);
   }
   if (!report.over_limit) {
-    add_steady_state(prepared, report, options.progress);
+    if (options.steady_state) add_steady_state(prepared, report, options.progress);
     add_trials(prepared, report, options.jobs, options.progress);
   }
   if (options.formula) {
@@ -271,6 +269,11 @@ std::optional<Report> stream(const Prepared& prepared, const ReportOptions& opti
   report.traffic = {.messages = messages(prepared.problem)};
   complete_report(prepared, options, report);
   return report;
+}
+
+std::optional<ConfigText> config_text(const Request& request) {
+  if (!request.config_file) return std::nullopt;
+  return read_file(*request.config_file);
 }
 
 int with_config(const Request& request, const Registry& registry,

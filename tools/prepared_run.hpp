@@ -62,6 +62,7 @@ TaskGraph unrolled(const Prepared& prepared, Progress* progress);
 
 struct ReportOptions {
   bool formula = false;          ///< a textbook formula beside the result
+  bool steady_state = true;      ///< the time of a microbatch for large m
   int jobs = 1;                  ///< trials at once
   Progress* progress = nullptr;  ///< may be null
 };
@@ -78,6 +79,9 @@ Report measure(const Prepared& prepared, const ReportOptions& options);
 /// What measure() says, without the tasks in memory; nothing where they are needed (see
 /// stream_run()). Throws Error if they would not fit into the machine's memory then.
 std::optional<Report> stream(const Prepared& prepared, const ReportOptions& options);
+
+/// The config's text, if there is one.
+std::optional<ConfigText> config_text(const Request& request);
 
 /// Reads the config and calls the command's body; a fault found after reading gets the place of its
 /// config value.

@@ -127,11 +127,7 @@ std::atomic<bool> is_ending = false;
 
 /// A process that is ended from outside leaves no line behind. Does only what a handler may.
 extern "C" void erase_and_end(int signal) {
-  is_ending = true;
-  // Another thread may be in the middle of a line; a terminal that is stopped is not waited for.
-  constexpr timespec kMillisecond = {.tv_sec = 0, .tv_nsec = 1'000'000};
-  for (int waited = 0; is_writing && waited < 100; ++waited) nanosleep(&kMillisecond, nullptr);
-  if (line_is_drawn) write_at_once(kErase);
+  end_progress_line();
   std::signal(signal, SIG_DFL);
   std::raise(signal);
 }
@@ -170,6 +166,14 @@ std::string printable(std::string_view text) {
 }
 
 }  // namespace
+
+void end_progress_line() {
+  is_ending = true;
+  // Another thread may be in the middle of a line; a terminal that is stopped is not waited for.
+  constexpr timespec kMillisecond = {.tv_sec = 0, .tv_nsec = 1'000'000};
+  for (int waited = 0; is_writing && waited < 100; ++waited) nanosleep(&kMillisecond, nullptr);
+  if (line_is_drawn) write_at_once(kErase);
+}
 
 std::string progress_text(std::span<const WorkPart> parts, std::size_t columns) {
   constexpr std::string_view kGap = "  ";

@@ -70,6 +70,10 @@ class ProgressLine final : public Progress {
 /// standard error is a terminal that can erase a line (TERM) and the user did not ask for quiet.
 std::unique_ptr<Progress> progress_line(std::string_view when, bool quiet);
 
+/// Erases the line of a process that ends without taking its parts of work to their end, and draws
+/// nothing more.
+void end_progress_line();
+
 /// Null if the file, which may be missing, is a terminal: what is written there and the line would
 /// stand in each other's way.
 Progress* unless_terminal(Progress* progress, const std::string& path);

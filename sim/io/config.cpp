@@ -30,9 +30,14 @@ LoadedConfig read_config(const std::optional<ConfigText>& file, std::span<const 
   const JsonTree::Id root = read_document(*tree, file, faults);
   normalise_schedule(*tree, root);
   apply_overrides(*tree, root, overrides, faults);
+  return load_config(tree, root, schedules, faults);
+}
+
+LoadedConfig load_config(std::shared_ptr<const JsonTree> tree, JsonTree::Id root,
+                         std::span<const ScheduleSignature> schedules, JsonFaults& faults) {
   RunConfig config = interpret_config(*tree, root, schedules, faults);
   faults.throw_if_any();
-  ConfigPlaces places(tree, root);
+  ConfigPlaces places(std::move(tree), root);
   try {
     if (!config.costs.file.empty()) {
       config.costs = read_cost_table(config.costs.file, config.time_unit);

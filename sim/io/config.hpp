@@ -67,6 +67,7 @@ struct RunConfig {
   IterationsConfig iterations{};
   VariationConfig variation{};
   OutputConfig output;
+  bool has_sweep = false;  ///< whether there is a section that a single run has no use for
 
   friend bool operator==(const RunConfig&, const RunConfig&) = default;
 };

@@ -24,6 +24,7 @@ std::vector<std::string> without_effect(const RunConfig& config) {
        "variation.trials has no effect without jitter");
   note(config.output.trace_per_rank_gzip && config.output.trace_per_rank.empty(),
        "output.trace_per_rank_gzip has no effect without output.trace_per_rank");
+  note(config.has_sweep, "sweep has no effect: only pipesim sweep and pipesim best vary anything");
   return notes;
 }
 

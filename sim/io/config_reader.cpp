@@ -23,7 +23,7 @@ const std::vector<std::string> kKeys = {"schema_version", "p",         "m",     
                                         "t_fb",           "t_r",       "first",    "last",
                                         "costs",          "model",     "parallel", "hardware",
                                         "placement",      "p2p",       "memory",   "recompute",
-                                        "iterations",     "variation", "output"};
+                                        "iterations",     "variation", "output",   "sweep"};
 const std::vector<std::string> kOutputKeys = {
     "format",       "file",     "trace", "trace_per_rank", "trace_per_rank_gzip",
     "trace_window", "timeline", "svg",   "html",           "metrics_only"};
@@ -66,6 +66,7 @@ class ConfigReader {
     read_recompute(context, root, config_.recompute);
     read_variation(context, root, config_);
     read_output(root);
+    config_.has_sweep = values_.find(root, "sweep").has_value();
     return std::move(config_);
   }
 

@@ -1,6 +1,7 @@
 // The document of a config -> RunConfig: what each key means.
 #pragma once
 
+#include <memory>
 #include <span>
 
 #include "sim/io/config.hpp"
@@ -12,5 +13,9 @@ namespace pipesim {
 /// goes to `faults`; the result holds only if there is nothing.
 RunConfig interpret_config(const JsonTree& tree, JsonTree::Id root,
                            std::span<const ScheduleSignature> schedules, JsonFaults& faults);
+
+/// The same with what stands in files that it names; throws Error with all faults.
+LoadedConfig load_config(std::shared_ptr<const JsonTree> tree, JsonTree::Id root,
+                         std::span<const ScheduleSignature> schedules, JsonFaults& faults);
 
 }  // namespace pipesim

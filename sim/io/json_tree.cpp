@@ -103,6 +103,14 @@ void JsonTree::add_member(Id object, std::string key, Id value) {
   set_children(object, with_value);
 }
 
+void JsonTree::remove_member(Id object, std::string_view key) {
+  std::vector<Id> others;
+  for (const Id member : children(object)) {
+    if (this->key(member) != key) others.push_back(member);
+  }
+  set_children(object, others);
+}
+
 std::string_view JsonTree::raw(Id id) const {
   const Node& node = nodes_[id];
   return std::string_view(sources_[node.source].given.text)

@@ -82,6 +82,8 @@ class JsonTree {
   void replace(Id old, Id value);
   /// Adds `value` to an object that does not have the key.
   void add_member(Id object, std::string key, Id value);
+  /// Takes the member with that key, if there is one, out of the object.
+  void remove_member(Id object, std::string_view key);
 
   JsonKind kind(Id id) const { return nodes_[id].kind; }
   /// The value as it was written.

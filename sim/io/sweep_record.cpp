@@ -1,0 +1,163 @@
+#include "sim/io/sweep_record.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "sim/io/json_text.hpp"
+#include "sim/io/report_values.hpp"
+#include "sim/version.hpp"
+
+namespace pipesim {
+
+namespace {
+
+/// The keys of a result beside the point's own. A value that this result does not have is "".
+std::vector<ReportValue> result_values(const Report& report, bool has_model, bool has_trials) {
+  const TimeUnit unit = report.config.time_unit;
+  std::vector<ReportValue> values = report_values(report);
+  values.erase(values.begin());  // the schema's version begins the line
+  for (ReportValue& value : values) {
+    if (value.type == ValueType::list) {
+      value = {value.key, std::to_string(report.metrics.peak_activations())};
+    }
+  }
+  values.push_back(
+      {"peak_memory", report.peak_memory.empty() ? "" : format_ratio(highest_peak(report))});
+  values.push_back(
+      {"memory_unit", report.memory.in_bytes ? "bytes" : "microbatches", ValueType::text});
+  values.push_back({"sent", format_ratio(sent(report))});
+  values.push_back({"sent_unit", sends_bytes(report) ? "bytes" : "messages", ValueType::text});
+  const auto add = [&](std::string_view key, const auto& optional, const auto& text_of) {
+    values.push_back({key, optional ? text_of(*optional) : ""});
+  };
+  if (has_model) {
+    for (const auto& [key, ratio] :
+         {std::pair("tokens_per_second", &ModelReport::tokens_per_second),
+          {"model_flops_utilisation", &ModelReport::model_utilisation},
+          {"hardware_flops_utilisation", &ModelReport::hardware_utilisation}}) {
+      add(key, report.model,
+          [member = ratio](const ModelReport& model) { return format_ratio(model.*member); });
+    }
+  }
+  if (has_trials) {
+    add("trials_mean", report.trials,
+        [&](const TrialSummary& trials) { return format_mean_time(trials.mean, unit); });
+    for (const auto& [key, time] : {std::pair("trials_median", &TrialSummary::median),
+                                    {"trials_p5", &TrialSummary::p5},
+                                    {"trials_p95", &TrialSummary::p95},
+                                    {"trials_p99", &TrialSummary::p99},
+                                    {"trials_min", &TrialSummary::min},
+                                    {"trials_max", &TrialSummary::max}}) {
+      add(key, report.trials, [unit, member = time](const TrialSummary& trials) {
+        return format_time(trials.*member, unit);
+      });
+    }
+  }
+  return values;
+}
+
+/// As RFC 4180 has it, on one line.
+std::string csv_cell(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  std::replace(text.begin(), text.end(), '\r', ' ');
+  if (text.find_first_of("\",") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+std::int64_t leading_number(std::string_view text) {
+  std::int64_t number = -1;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+}  // namespace
+
+std::string_view name(SweepFormat format) { return format == SweepFormat::csv ? "csv" : "jsonl"; }
+
+std::string_view status(const SweepRecord& record) {
+  if (!record.report) return "invalid";
+  return record.report->over_limit ? "over_limit" : "ok";
+}
+
+SweepWriter::SweepWriter(const Sweep& sweep, SweepFormat format)
+    : format_(format),
+      has_model_(sweep.may_have("model")),
+      has_trials_(sweep.may_have("variation")) {
+  for (const SweepAxis& axis : sweep.axes()) axes_.push_back(axis.path);
+  for (const ReportValue& value : result_values({}, has_model_, has_trials_)) {
+    columns_.emplace_back(value.key);
+  }
+}
+
+std::string SweepWriter::header() const {
+  if (format_ == SweepFormat::jsonl) return "";
+  std::string text = "schema_version,point,status";
+  for (const std::string& path : axes_) text += "," + csv_cell("vary." + path);
+  for (const std::string& column : columns_) text += "," + column;
+  return text + ",config_hash,reason\n";
+}
+
+std::string SweepWriter::line(const SweepRecord& record) const {
+  return format_ == SweepFormat::csv ? csv_line(record) : json_line(record);
+}
+
+std::string SweepWriter::json_line(const SweepRecord& record) const {
+  std::string text =
+      fmt::format(R"({{"schema_version": {}, "point": {}, "status": "{}", "vary": {{)",
+                  kResultSchemaVersion, record.point, status(record));
+  for (std::size_t i = 0; i < record.values.size(); ++i) {
+    if (i > 0) text += ", ";
+    text += json_string(record.values[i].axis->path) + ": " + record.values[i].json();
+  }
+  text += '}';
+  if (record.report) {
+    const Report& report = *record.report;
+    for (const ReportValue& value : result_values(report, has_model_, has_trials_)) {
+      if (value.value.empty()) continue;
+      text += ", \"";
+      text += value.key;
+      text += "\": ";
+      text += value.type == ValueType::text ? json_string(value.value) : value.value;
+    }
+  }
+  if (!record.reason.empty()) text += ", \"reason\": " + json_string(record.reason);
+  text += fmt::format(R"(, "pipesim_version": "{}")", kVersion);
+  if (record.report) {
+    text += R"(, "config": )" + resolved_json(record.report->config);
+    text += fmt::format(R"(, "config_hash": "{}")", config_hash(record.report->config));
+  }
+  return text + "}\n";
+}
+
+std::string SweepWriter::csv_line(const SweepRecord& record) const {
+  std::string text = fmt::format("{},{},{}", kResultSchemaVersion, record.point, status(record));
+  for (const SweepValue& value : record.values) text += "," + csv_cell(value.plain());
+  if (record.report) {
+    const Report& report = *record.report;
+    for (const ReportValue& value : result_values(report, has_model_, has_trials_)) {
+      text += "," + value.value;
+    }
+    text += "," + config_hash(report.config);
+  } else {
+    text.append(columns_.size() + 1, ',');
+  }
+  return text + "," + csv_cell(record.reason) + "\n";
+}
+
+std::int64_t SweepWriter::point_of(std::string_view line) {
+  constexpr std::string_view kKey = "\"point\": ";
+  if (line.starts_with('{')) {
+    const std::size_t key = line.find(kKey);
+    return key == std::string_view::npos ? -1 : leading_number(line.substr(key + kKey.size()));
+  }
+  const std::size_t comma = line.find(',');
+  return comma == std::string_view::npos ? -1 : leading_number(line.substr(comma + 1));
+}
+
+}  // namespace pipesim

@@ -1,0 +1,278 @@
+#include "tools/sweep_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "sim/io/json_tree.hpp"
+#include "sim/io/output_file.hpp"
+#include "sim/io/sweep_record.hpp"
+#include "tools/files.hpp"
+
+namespace pipesim {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kOption = "command line: --out";
+constexpr std::string_view kOtherFile = "the same sweep, another --out, or --overwrite";
+
+[[noreturn]] void refuse(const std::string& path, std::string what, std::string_view allowed) {
+  throw Error(Fault{.place = std::string(kOption),
+                    .value = path,
+                    .what = std::move(what),
+                    .allowed = std::string(allowed)});
+}
+
+[[noreturn]] void fail_to(std::string_view verb, const std::string& path, int error_number) {
+  refuse(path, fmt::format("cannot {} \"{}\": {}", verb, path, std::strerror(error_number)), "");
+}
+
+std::string definition_path(const std::string& path) { return path + ".sweep"; }
+
+void write_definition(const std::string& path, const std::string& definition) {
+  OutputFile file(definition_path(path), "");
+  file.write(definition + "\n");
+  file.commit();
+}
+
+void rename_or_fail(const std::string& from, const std::string& to) {
+  if (std::rename(from.c_str(), to.c_str()) != 0) fail_to("write", to, errno);
+}
+
+/// What both have in it is compared, what one has alone is a difference.
+void add_differences(const JsonTree& there_tree, std::optional<JsonTree::Id> there,
+                     const JsonTree& now_tree, std::optional<JsonTree::Id> now,
+                     const std::string& pointer, std::vector<Fault>& faults) {
+  const bool are_objects = there && now && there_tree.kind(*there) == JsonKind::object &&
+                           now_tree.kind(*now) == JsonKind::object;
+  if (!are_objects) {
+    const std::string before = there ? there_tree.excerpt(*there) : "nothing";
+    const std::string after = now ? now_tree.excerpt(*now) : "nothing";
+    if (there && now && there_tree.raw(*there) == now_tree.raw(*now)) return;
+    faults.push_back({.pointer = pointer,
+                      .value = after,
+                      .what = fmt::format("{} there, {} now", before, after)});
+    return;
+  }
+  std::vector<std::string> keys;
+  for (const auto id : there_tree.children(*there)) keys.emplace_back(there_tree.key(id));
+  for (const auto id : now_tree.children(*now)) {
+    const std::string key(now_tree.key(id));
+    if (std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);
+  }
+  for (const std::string& key : keys) {
+    if (pointer.empty() && key == "points") continue;
+    add_differences(there_tree, there_tree.find(*there, key), now_tree, now_tree.find(*now, key),
+                    child_pointer(pointer, key), faults);
+  }
+}
+
+}  // namespace
+
+std::optional<std::string> sweep_definition(const std::string& path) {
+  std::error_code error;
+  if (!fs::exists(definition_path(path), error)) return std::nullopt;
+  return read_file(definition_path(path)).text;
+}
+
+std::string with_points(const std::string& definition, std::int64_t points) {
+  return fmt::format("{}, \"points\": {}}}", definition.substr(0, definition.size() - 1), points);
+}
+
+std::int64_t sweep_points(const std::string& definition) {
+  constexpr std::string_view kKey = "\"points\": ";
+  const std::size_t key = definition.rfind(kKey);
+  std::int64_t points = 0;
+  if (key != std::string::npos) {
+    const char* const begin = definition.data() + key + kKey.size();
+    std::from_chars(begin, definition.data() + definition.size(), points);
+  }
+  return points;
+}
+
+std::vector<Fault> sweep_differences(const std::string& there, const std::string& now) {
+  JsonTree there_tree;
+  JsonTree now_tree;
+  JsonFaults doubled;
+  std::vector<Fault> faults;
+  const auto there_root = there_tree.parse({.text = there}, doubled);
+  const auto now_root = now_tree.parse({.text = now}, doubled);
+  add_differences(there_tree, there_root, now_tree, now_root, "", faults);
+  return faults;
+}
+
+SweepFile::SweepFile(const std::string& path, const SweepIdentity& identity, bool overwrite)
+    : definition_(identity.definition) {
+  std::error_code error;
+  if (fs::exists(path, error) && !fs::is_regular_file(path, error)) {
+    refuse(path, fmt::format("\"{}\" is no file that a sweep can continue", path),
+           "a file; without --out the results go to standard output");
+  }
+  path_ = fs::is_symlink(path, error) ? fs::canonical(path, error).string() : path;
+  part_ = path_ + ".part";
+  lock();
+  try {
+    take_over(identity, overwrite);
+  } catch (...) {
+    ::close(descriptor_);
+    throw;
+  }
+}
+
+SweepFile::~SweepFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+// The lock is that of the open file, so it ends with the process. A sweep that has just finished
+// has renamed its file: then what was locked is no longer what the name means.
+void SweepFile::lock() {
+  constexpr mode_t kReadWriteForAll = 0666;
+  while (true) {
+    descriptor_ = ::open(part_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, kReadWriteForAll);
+    if (descriptor_ < 0) fail_to("write", part_, errno);
+    struct stat opened {};
+    struct stat named {};
+    if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+      const int error_number = errno;
+      ::close(descriptor_);
+      if (error_number != EWOULDBLOCK) fail_to("lock", part_, error_number);
+      refuse(path_, fmt::format("another sweep is writing \"{}\"", part_),
+             "another --out, or the same command when that sweep has ended");
+    }
+    if (::fstat(descriptor_, &opened) == 0 && ::stat(part_.c_str(), &named) == 0 &&
+        opened.st_ino == named.st_ino && opened.st_dev == named.st_dev) {
+      return;
+    }
+    ::close(descriptor_);
+  }
+}
+
+void SweepFile::take_over(const SweepIdentity& identity, bool overwrite) {
+  std::error_code error;
+  const bool is_there = fs::exists(path_, error);
+  const bool has_part = fs::file_size(part_, error) > 0;
+  const auto remove_empty_part = [&] {
+    if (!has_part) ::unlink(part_.c_str());
+  };
+  const std::optional<std::string> of_file = sweep_definition(path_);
+  std::optional<std::string> of_part = sweep_definition(part_);
+  // A sweep that was ended while it put its files in place has renamed the definition alone.
+  const bool ended_while_finishing = has_part && !of_part && of_file;
+  if (ended_while_finishing) of_part = of_file;
+
+  const auto is_same = [&](const std::optional<std::string>& definition) {
+    return definition && sweep_differences(*definition, definition_).empty();
+  };
+  if (is_there && !overwrite && !ended_while_finishing && is_same(of_file)) {
+    is_complete_ = true;
+    found_ = sweep_points(*of_file);
+    remove_empty_part();
+    return;
+  }
+  if (has_part && (is_same(of_part) || !overwrite)) {
+    require_same(part_, of_part);
+    read_part(identity);
+    return;
+  }
+  if (is_there && !overwrite) {
+    remove_empty_part();
+    require_same(path_, of_file);
+  }
+  begin_anew(identity);
+}
+
+void SweepFile::require_same(const std::string& path,
+                             const std::optional<std::string>& definition) const {
+  constexpr std::size_t kMostShown = 10;
+  if (!definition) {
+    refuse(path,
+           fmt::format("\"{}\" is there, but no \"{}\" says what it holds", path,
+                       definition_path(path)),
+           "another --out, or --overwrite");
+  }
+  std::vector<Fault> faults = sweep_differences(*definition, definition_);
+  if (faults.empty()) return;
+  faults.resize(std::min(faults.size(), kMostShown));
+  for (Fault& fault : faults) fault.place = path;
+  faults.push_back({.place = std::string(kOption),
+                    .value = path,
+                    .what = fmt::format("\"{}\" holds another sweep", path),
+                    .allowed = std::string(kOtherFile)});
+  throw Error(std::move(faults));
+}
+
+void SweepFile::begin_anew(const SweepIdentity& identity) {
+  cut(0);
+  write_definition(part_, definition_);
+  append(identity.header);
+}
+
+void SweepFile::cut(std::int64_t size) {
+  if (::ftruncate(descriptor_, size) != 0) fail_to("write", part_, errno);
+}
+
+void SweepFile::read_part(const SweepIdentity& identity) {
+  std::ifstream lines(part_, std::ios::binary);
+  std::string line;
+  std::int64_t whole = 0;  // bytes of lines that have their end
+  bool expects_header = !identity.header.empty();
+  while (std::getline(lines, line)) {
+    if (lines.eof()) {
+      notes_.push_back(fmt::format("{}: its last line had no end and was cut off ({} bytes)", part_,
+                                   line.size()));
+      break;
+    }
+    const std::int64_t point = SweepWriter::point_of(line);
+    const bool is_ours = expects_header
+                             ? line + "\n" == identity.header
+                             : point > last_point_ && point % identity.shards == identity.shard;
+    if (!is_ours) {
+      refuse(part_,
+             fmt::format("\"{}\" is damaged: after {} bytes stands no result of this sweep", part_,
+                         whole),
+             "another --out, or --overwrite");
+    }
+    if (!expects_header) {
+      last_point_ = point;
+      ++found_;
+    }
+    expects_header = false;
+    whole += static_cast<std::int64_t>(line.size()) + 1;
+  }
+  cut(whole);
+  write_definition(part_, definition_);
+  if (whole == 0) append(identity.header);
+}
+
+void SweepFile::append(std::string_view lines) {
+  while (!lines.empty()) {
+    const ssize_t written = ::write(descriptor_, lines.data(), lines.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) {
+      refuse(part_, fmt::format("cannot write \"{}\": {}", part_, std::strerror(errno)),
+             "the same command continues when there is room");
+    }
+    lines.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+void SweepFile::finish(std::int64_t points) {
+  if (::fsync(descriptor_) != 0) fail_to("write", part_, errno);
+  write_definition(part_, with_points(definition_, points));
+  rename_or_fail(definition_path(part_), definition_path(path_));
+  rename_or_fail(part_, path_);
+}
+
+}  // namespace pipesim

@@ -1,0 +1,78 @@
+// The file of a sweep's results: grows line by line, and is there when it is complete.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/error.hpp"
+
+namespace pipesim {
+
+/// Who writes what: equal for the same sweep, whatever the order of keys in its source.
+struct SweepIdentity {
+  std::string definition;   ///< a JSON object
+  std::string header;       ///< the line that begins the file; "" is none
+  std::int64_t shard = 0;   ///< the point of the grid with which this part of it begins
+  std::int64_t shards = 1;  ///< from one of its points to the next
+};
+
+/// The results of a sweep as they are written: FILE.part until all are there, then FILE. What they
+/// are the results of stands in FILE.sweep, and in FILE.part.sweep meanwhile. While this lives the
+/// process has the lock of FILE.part. Every function throws Error (bad input).
+class SweepFile {
+ public:
+  /// Takes over what a sweep that was interrupted has left: a last line without its end is cut off.
+  /// Refuses a file that another process writes, results of another sweep unless `overwrite`, and
+  /// anything that is no result of this one.
+  SweepFile(const std::string& path, const SweepIdentity& identity, bool overwrite);
+  ~SweepFile();
+  SweepFile(const SweepFile&) = delete;
+  SweepFile& operator=(const SweepFile&) = delete;
+
+  /// Whether FILE is there already and has all points.
+  bool is_complete() const { return is_complete_; }
+  /// How many points were found.
+  std::int64_t found() const { return found_; }
+  /// The last point that was found, -1 if there is none.
+  std::int64_t last_point() const { return last_point_; }
+  /// What was repaired, a sentence each.
+  const std::vector<std::string>& notes() const { return notes_; }
+
+  /// Appends whole lines; they outlive the process once this has returned.
+  void append(std::string_view lines);
+  /// Puts the file in its place, with `points` lines of points.
+  void finish(std::int64_t points);
+
+ private:
+  void lock();
+  void take_over(const SweepIdentity& identity, bool overwrite);
+  void begin_anew(const SweepIdentity& identity);
+  void read_part(const SweepIdentity& identity);
+  void cut(std::int64_t size);
+  void require_same(const std::string& path, const std::optional<std::string>& definition) const;
+
+  std::string path_;
+  std::string part_;
+  std::string definition_;
+  int descriptor_ = -1;
+  bool is_complete_ = false;
+  std::int64_t found_ = 0;
+  std::int64_t last_point_ = -1;
+  std::vector<std::string> notes_;
+};
+
+/// What a file of results says of the sweep that it belongs to: the text of FILE.sweep, nothing if
+/// there is none.
+std::optional<std::string> sweep_definition(const std::string& path);
+
+/// The same with the number of lines of points, and that number; 0 if it does not say.
+std::string with_points(const std::string& definition, std::int64_t points);
+std::int64_t sweep_points(const std::string& definition);
+
+/// What differs between two definitions, a fault for each value, apart from `points`.
+std::vector<Fault> sweep_differences(const std::string& there, const std::string& now);
+
+}  // namespace pipesim
