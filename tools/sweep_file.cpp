@@ -26,6 +26,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kOption = "command line: --out";
+constexpr std::string_view kShardKey = "\"shard\": \"";
+constexpr std::string_view kPointsMember = ", \"points\": ";
 constexpr std::string_view kOtherFile = "the same sweep, another --out, or --overwrite";
 
 [[noreturn]] void refuse(const std::string& path, std::string what, std::string_view allowed) {
@@ -39,10 +41,8 @@ constexpr std::string_view kOtherFile = "the same sweep, another --out, or --ove
   refuse(path, fmt::format("cannot {} \"{}\": {}", verb, path, std::strerror(error_number)), "");
 }
 
-std::string definition_path(const std::string& path) { return path + ".sweep"; }
-
 void write_definition(const std::string& path, const std::string& definition) {
-  OutputFile file(definition_path(path), "");
+  OutputFile file(description_path(path), "");
   file.write(definition + "\n");
   file.commit();
 }
@@ -51,19 +51,26 @@ void rename_or_fail(const std::string& from, const std::string& to) {
   if (std::rename(from.c_str(), to.c_str()) != 0) fail_to("write", to, errno);
 }
 
+std::string shard_member(std::int64_t shard, std::int64_t shards) {
+  return fmt::format("{}{}/{}\"", kShardKey, shard, shards);
+}
+
+std::string with_points(const std::string& definition, std::int64_t points) {
+  return fmt::format("{}{}{}}}", definition.substr(0, definition.size() - 1), kPointsMember,
+                     points);
+}
+
 /// What both have in it is compared, what one has alone is a difference.
 void add_differences(const JsonTree& there_tree, std::optional<JsonTree::Id> there,
                      const JsonTree& now_tree, std::optional<JsonTree::Id> now,
-                     const std::string& pointer, std::vector<Fault>& faults) {
+                     const std::string& pointer, std::vector<SweepDifference>& differences) {
   const bool are_objects = there && now && there_tree.kind(*there) == JsonKind::object &&
                            now_tree.kind(*now) == JsonKind::object;
   if (!are_objects) {
     const std::string before = there ? there_tree.excerpt(*there) : "nothing";
     const std::string after = now ? now_tree.excerpt(*now) : "nothing";
     if (there && now && there_tree.raw(*there) == now_tree.raw(*now)) return;
-    faults.push_back({.pointer = pointer,
-                      .value = after,
-                      .what = fmt::format("{} there, {} now", before, after)});
+    differences.push_back({.pointer = pointer, .there = before, .now = after});
     return;
   }
   std::vector<std::string> keys;
@@ -73,44 +80,64 @@ void add_differences(const JsonTree& there_tree, std::optional<JsonTree::Id> the
     if (std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);
   }
   for (const std::string& key : keys) {
-    if (pointer.empty() && key == "points") continue;
     add_differences(there_tree, there_tree.find(*there, key), now_tree, now_tree.find(*now, key),
-                    child_pointer(pointer, key), faults);
+                    child_pointer(pointer, key), differences);
   }
 }
 
 }  // namespace
 
-std::optional<std::string> sweep_definition(const std::string& path) {
+std::string description_path(const std::string& path) { return path + ".sweep"; }
+
+std::string SweepDescription::whole() const {
+  std::string text = definition;
+  const std::string own = shard_member(shard, shards);
+  return text.replace(text.find(own), own.size(), shard_member(0, 1));
+}
+
+std::optional<SweepDescription> read_description(const std::string& path) {
   std::error_code error;
-  if (!fs::exists(definition_path(path), error)) return std::nullopt;
-  return read_file(definition_path(path)).text;
-}
-
-std::string with_points(const std::string& definition, std::int64_t points) {
-  return fmt::format("{}, \"points\": {}}}", definition.substr(0, definition.size() - 1), points);
-}
-
-std::int64_t sweep_points(const std::string& definition) {
-  constexpr std::string_view kKey = "\"points\": ";
-  const std::size_t key = definition.rfind(kKey);
-  std::int64_t points = 0;
-  if (key != std::string::npos) {
-    const char* const begin = definition.data() + key + kKey.size();
-    std::from_chars(begin, definition.data() + definition.size(), points);
+  const std::string from = description_path(path);
+  if (!fs::exists(from, error)) return std::nullopt;
+  std::string text = read_file(from).text;
+  while (text.ends_with('\n')) text.pop_back();
+  SweepDescription description;
+  const std::size_t points = text.rfind(kPointsMember);
+  if (points != std::string::npos &&
+      text.find_first_of("]\"", points + kPointsMember.size()) == std::string::npos) {
+    const char* const begin = text.data() + points + kPointsMember.size();
+    std::from_chars(begin, text.data() + text.size(), description.points.emplace());
+    text.replace(points, std::string::npos, "}");
   }
-  return points;
+  const std::size_t shard = text.find(kShardKey);
+  const char* const end = text.data() + text.size();
+  const char* const first =
+      text.data() + std::min(shard, text.size() - kShardKey.size()) + kShardKey.size();
+  const auto [slash, fault] = std::from_chars(first, end, description.shard);
+  if (fault == std::errc{} && slash != end) std::from_chars(slash + 1, end, description.shards);
+  constexpr std::int64_t kMostShards = 1'000'000;
+  const bool is_ours = description.shard >= 0 && description.shard < description.shards &&
+                       description.shards <= kMostShards && shard != std::string::npos &&
+                       is_json(text) &&
+                       text.find(shard_member(description.shard, description.shards)) == shard;
+  if (!is_ours) {
+    throw Error(Fault{.place = from,
+                      .what = "describes no sweep",
+                      .allowed = "what pipesim sweep wrote beside its results"});
+  }
+  description.definition = std::move(text);
+  return description;
 }
 
-std::vector<Fault> sweep_differences(const std::string& there, const std::string& now) {
+std::vector<SweepDifference> sweep_differences(const std::string& there, const std::string& now) {
   JsonTree there_tree;
   JsonTree now_tree;
   JsonFaults doubled;
-  std::vector<Fault> faults;
+  std::vector<SweepDifference> differences;
   const auto there_root = there_tree.parse({.text = there}, doubled);
   const auto now_root = now_tree.parse({.text = now}, doubled);
-  add_differences(there_tree, there_root, now_tree, now_root, "", faults);
-  return faults;
+  add_differences(there_tree, there_root, now_tree, now_root, "", differences);
+  return differences;
 }
 
 SweepFile::SweepFile(const std::string& path, const SweepIdentity& identity, bool overwrite)
@@ -166,18 +193,18 @@ void SweepFile::take_over(const SweepIdentity& identity, bool overwrite) {
   const auto remove_empty_part = [&] {
     if (!has_part) ::unlink(part_.c_str());
   };
-  const std::optional<std::string> of_file = sweep_definition(path_);
-  std::optional<std::string> of_part = sweep_definition(part_);
-  // A sweep that was ended while it put its files in place has renamed the definition alone.
+  const std::optional<SweepDescription> of_file = read_description(path_);
+  std::optional<SweepDescription> of_part = read_description(part_);
+  // A sweep that was ended while it put its files in place has renamed the description alone.
   const bool ended_while_finishing = has_part && !of_part && of_file;
   if (ended_while_finishing) of_part = of_file;
 
-  const auto is_same = [&](const std::optional<std::string>& definition) {
-    return definition && sweep_differences(*definition, definition_).empty();
+  const auto is_same = [&](const std::optional<SweepDescription>& description) {
+    return description && description->definition == definition_;
   };
   if (is_there && !overwrite && !ended_while_finishing && is_same(of_file)) {
     is_complete_ = true;
-    found_ = sweep_points(*of_file);
+    found_ = of_file->points.value_or(0);
     remove_empty_part();
     return;
   }
@@ -194,18 +221,25 @@ void SweepFile::take_over(const SweepIdentity& identity, bool overwrite) {
 }
 
 void SweepFile::require_same(const std::string& path,
-                             const std::optional<std::string>& definition) const {
+                             const std::optional<SweepDescription>& description) const {
   constexpr std::size_t kMostShown = 10;
-  if (!definition) {
+  if (!description) {
     refuse(path,
            fmt::format("\"{}\" is there, but no \"{}\" says what it holds", path,
-                       definition_path(path)),
+                       description_path(path)),
            "another --out, or --overwrite");
   }
-  std::vector<Fault> faults = sweep_differences(*definition, definition_);
-  if (faults.empty()) return;
-  faults.resize(std::min(faults.size(), kMostShown));
-  for (Fault& fault : faults) fault.place = path;
+  std::vector<SweepDifference> differences =
+      sweep_differences(description->definition, definition_);
+  if (differences.empty()) return;
+  differences.resize(std::min(differences.size(), kMostShown));
+  std::vector<Fault> faults;
+  for (const SweepDifference& difference : differences) {
+    faults.push_back({.place = path,
+                      .pointer = difference.pointer,
+                      .value = difference.now,
+                      .what = fmt::format("{} there, {} now", difference.there, difference.now)});
+  }
   faults.push_back({.place = std::string(kOption),
                     .value = path,
                     .what = fmt::format("\"{}\" holds another sweep", path),
@@ -271,7 +305,7 @@ void SweepFile::append(std::string_view lines) {
 void SweepFile::finish(std::int64_t points) {
   if (::fsync(descriptor_) != 0) fail_to("write", part_, errno);
   write_definition(part_, with_points(definition_, points));
-  rename_or_fail(definition_path(part_), definition_path(path_));
+  rename_or_fail(description_path(part_), description_path(path_));
   rename_or_fail(part_, path_);
 }
 

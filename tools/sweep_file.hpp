@@ -19,6 +19,23 @@ struct SweepIdentity {
   std::int64_t shards = 1;  ///< from one of its points to the next
 };
 
+/// What FILE.sweep says of the results in FILE.
+struct SweepDescription {
+  std::string definition;                ///< of the shard, without the points
+  std::int64_t shard = 0;                ///< this one
+  std::int64_t shards = 1;               ///< of so many
+  std::optional<std::int64_t> points{};  ///< lines of points in the file; none: not complete
+
+  /// The definition of the sweep that the shard is a part of.
+  std::string whole() const;
+};
+
+/// Reads it; nothing if there is none. Throws Error (bad input) if it is no description.
+std::optional<SweepDescription> read_description(const std::string& path);
+
+/// Where a file's description stands.
+std::string description_path(const std::string& path);
+
 /// The results of a sweep as they are written: FILE.part until all are there, then FILE. What they
 /// are the results of stands in FILE.sweep, and in FILE.part.sweep meanwhile. While this lives the
 /// process has the lock of FILE.part. Every function throws Error (bad input).
@@ -52,7 +69,8 @@ class SweepFile {
   void begin_anew(const SweepIdentity& identity);
   void read_part(const SweepIdentity& identity);
   void cut(std::int64_t size);
-  void require_same(const std::string& path, const std::optional<std::string>& definition) const;
+  void require_same(const std::string& path,
+                    const std::optional<SweepDescription>& description) const;
 
   std::string path_;
   std::string part_;
@@ -64,15 +82,13 @@ class SweepFile {
   std::vector<std::string> notes_;
 };
 
-/// What a file of results says of the sweep that it belongs to: the text of FILE.sweep, nothing if
-/// there is none.
-std::optional<std::string> sweep_definition(const std::string& path);
+/// A value in which two definitions differ, as JSON or "nothing".
+struct SweepDifference {
+  std::string pointer;
+  std::string there;
+  std::string now;
+};
 
-/// The same with the number of lines of points, and that number; 0 if it does not say.
-std::string with_points(const std::string& definition, std::int64_t points);
-std::int64_t sweep_points(const std::string& definition);
-
-/// What differs between two definitions, a fault for each value, apart from `points`.
-std::vector<Fault> sweep_differences(const std::string& there, const std::string& now);
+std::vector<SweepDifference> sweep_differences(const std::string& there, const std::string& now);
 
 }  // namespace pipesim

@@ -113,8 +113,6 @@ void require_results_only(const LoadedConfig& loaded, std::string_view what) {
   try {
     reject_traces(output, what, "a run");
     reject_pictures({}, output, what);
-    reject(!output.file.empty(), "/output/file", fmt::format("{} has files of its own", what),
-           "--out FILE");
   } catch (const Error& error) {
     throw loaded.places.located(error);
   }
@@ -174,6 +172,13 @@ void run_points(const Sweep& sweep, const Registry& registry, const PointRange& 
     };
   };
   parallel_in_order(work.jobs, next, run);
+}
+
+PointResult run_one_point(const Sweep& sweep, const Registry& registry, std::int64_t point) {
+  const std::vector<ScheduleSignature> schedules = signatures(registry);
+  SweepPointReader reader(sweep, schedules);
+  MemoryBudget memory(available_memory());
+  return result_of(point, sweep.values(point), reader, registry, memory);
 }
 
 OutputConfig require_some_valid(const Sweep& sweep, const Registry& registry,

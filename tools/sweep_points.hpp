@@ -48,6 +48,9 @@ struct PointWork {
 void run_points(const Sweep& sweep, const Registry& registry, const PointRange& range,
                 const PointWork& work);
 
+/// Runs one point. Requires that the sweep has it.
+PointResult run_one_point(const Sweep& sweep, const Registry& registry, std::int64_t point);
+
 /// What the config says of outputs. Throws Error (bad input) with the faults that all points share,
 /// as far as a sample of them tells: they are faults of the config or of what varies, not of a
 /// point. Also if the config asks for more than results; `what` is the command with its article.
