@@ -129,6 +129,7 @@ void Sweep::read_section() {
                   .option = fmt::format("sweep.{}.{}", key, path),
                   .text = tree_.kind(member) == JsonKind::string ? tree_.string(member)
                                                                  : canonical(tree_, member),
+                  .is_list = tree_.kind(member) != JsonKind::string,
                   .is_zipped = std::string_view(key) == "zip"},
                  faults, member);
       }
@@ -337,7 +338,7 @@ std::string Sweep::definition() const {
     for (const SweepAxis& axis : axes_) {
       if (axis.is_zipped != is_zipped) continue;
       members += fmt::format("{}{}: {}", members.empty() ? "" : ", ", json_string(axis.path),
-                             json_string(axis.text));
+                             axis.is_list ? axis.text : json_string(axis.text));
     }
     return members;
   };
