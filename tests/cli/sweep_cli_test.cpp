@@ -1,9 +1,8 @@
-// pipesim sweep, merge and best as a user meets them.
+// pipesim sweep as a user meets it.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "tests/cli/process.hpp"
+#include "tests/cli/text_lines.hpp"
 
 using namespace pipesim::test;
 using nlohmann::json;
@@ -21,16 +21,6 @@ namespace {
 
 const std::string kSweep =
     "sweep -p 4 --t-f 2 --t-b 4 --vary schedule=gpipe,1f1b,interleaved_1f1b --vary m=2:12:2 ";
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = text.find('\n', begin);
-    lines.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return lines;
-}
 
 class ResultsSchema {
  public:
@@ -48,10 +38,6 @@ class ResultsSchema {
  private:
   valijson::Schema schema_;
 };
-
-void write(const std::string& path, const std::string& text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
 
 }  // namespace
 
@@ -112,7 +98,7 @@ TEST_SUITE("cli") {
           "span_bubble_rate,lower_bound,gap,peak_activations,time_per_microbatch,peak_memory,"
           "memory_unit,sent,sent_unit,config_hash,reason");
     CHECK(
-        csv[1].starts_with("1,0,ok,gpipe,2,1,gpipe,4,2,ms,25,10,10,2.5,1.5,0.6,0.6,25,0,2,12.5,2,"
+        csv[1].starts_with("1,0,ok,gpipe,2,1,gpipe,4,2,ms,30,12,12,2.5,1.5,0.6,0.6,30,0,2,15,2,"
                            "microbatches,12,messages,"));
     CHECK(csv[2] ==
           "1,1,invalid,gpipe,2,\"[2,2]\",,,,,,,,,,,,,,,,,,,,,\"/t_w: array of 2; an "
@@ -212,8 +198,8 @@ TEST_SUITE("cli") {
          {std::size_t{0}, header / 2, header, second - 1, second, whole.size() - 1, whole.size()}) {
       CAPTURE(size);
       REQUIRE(shell("cd " + path("") + " && rm -f r.csv*").exit_code == 0);
-      write(path("r.csv.part"), whole.substr(0, size));
-      write(path("r.csv.part.sweep"), partial);
+      write_file(path("r.csv.part"), whole.substr(0, size));
+      write_file(path("r.csv.part.sweep"), partial);
       const Outcome again = run_pipesim_in(directory, out);
       CHECK(again.exit_code == 0);
       CHECK(read_file(path("r.csv")) == whole);
@@ -239,7 +225,7 @@ TEST_SUITE("cli") {
     const TemporaryDirectory directory;
     const auto path = [&](const char* name) { return directory.path(name); };
     const std::string out = kSweep + "--out r.csv ";
-    write(path("r.csv"), "1,2\n");
+    write_file(path("r.csv"), "1,2\n");
     CHECK(run_pipesim_in(directory, out).err ==
           "command line: --out: \"r.csv\" is there, but no \"r.csv.sweep\" says what it holds; "
           "another --out, or --overwrite\n");
@@ -247,9 +233,9 @@ TEST_SUITE("cli") {
     REQUIRE(run_pipesim_in(directory, out + "--overwrite").exit_code == 0);
     const std::string whole = read_file(path("r.csv"));
     // A part of another sweep.
-    write(path("r.csv.part"), whole);
-    write(path("r.csv.part.sweep"),
-          "{\"schema_version\": 1, \"shard\": \"0/1\", \"config\": {}}\n");
+    write_file(path("r.csv.part"), whole);
+    write_file(path("r.csv.part.sweep"),
+               "{\"schema_version\": 1, \"shard\": \"0/1\", \"config\": {}}\n");
     REQUIRE(shell("cd " + path("") + " && rm r.csv r.csv.sweep").exit_code == 0);
     const Outcome other = run_pipesim_in(directory, out);
     CHECK(other.exit_code == 2);
@@ -258,7 +244,7 @@ TEST_SUITE("cli") {
     CHECK(run_pipesim_in(directory, out + "--overwrite").exit_code == 0);
     CHECK(read_file(path("r.csv")) == whole);
     // What is no description, and lines that are not this sweep's.
-    write(path("r.csv.sweep"), "{\"shard\": 3}");
+    write_file(path("r.csv.sweep"), "{\"shard\": 3}");
     CHECK(run_pipesim_in(directory, out).err ==
           "r.csv.sweep: describes no sweep; what pipesim sweep wrote beside its results\n");
     REQUIRE(run_pipesim_in(directory, out + "--overwrite").exit_code == 2);
@@ -389,162 +375,5 @@ TEST_SUITE("cli") {
           "pipesim: note: sweep has no effect: only pipesim sweep and pipesim best vary "
           "anything\n");
     CHECK(lines_of(run_pipesim("sweep --config " + file).out).size() == 1);
-  }
-
-  TEST_CASE("merge: the shards give the bytes of the whole sweep") {
-    for (const std::string& name : {std::string("r.jsonl"), std::string("r.csv")}) {
-      for (const int shards : {1, 4, 25}) {  // with 25 some have no point
-        CAPTURE(name);
-        CAPTURE(shards);
-        const TemporaryDirectory directory;
-        const std::string arguments = kSweep + "--where 'm != 6' ";
-        REQUIRE(run_pipesim_in(directory, arguments + "--out " + name).exit_code == 0);
-        std::string parts;
-        for (int i = shards - 1; i >= 0; --i) {
-          REQUIRE(run_pipesim_in(directory, fmt::format("{} --shard {}/{} --out {}-{}", arguments,
-                                                        i, shards, i, name))
-                      .exit_code == 0);
-          parts += fmt::format(" {}-{}", i, name);
-        }
-        const Outcome merged =
-            run_pipesim_in(directory, fmt::format("merge {} --out merged-{}", parts, name));
-        CHECK(merged.exit_code == 0);
-        CHECK(merged.err == fmt::format("pipesim: note: merged-{}: 15 points of {} shard{}\n", name,
-                                        shards, shards == 1 ? "" : "s"));
-        CHECK(read_file(directory.path("merged-" + name)) == read_file(directory.path(name)));
-        CHECK(read_file(directory.path("merged-" + name + ".sweep")) ==
-              read_file(directory.path(name + ".sweep")));
-      }
-    }
-  }
-
-  TEST_CASE("merge: what is missing, doubled, incomplete or of another sweep is refused") {
-    const TemporaryDirectory directory;
-    const auto sweep = [&](const std::string& arguments) {
-      REQUIRE(run_pipesim_in(directory, kSweep + arguments).exit_code == 0);
-    };
-    for (int i = 0; i < 3; ++i) sweep(fmt::format("--shard {}/3 --out {}.jsonl", i, i));
-    sweep("--shard 1/3 --where 'm > 2' --out other.jsonl");
-    sweep("--shard 1/4 --out fourth.jsonl");
-    const auto refused = [&](const std::string& parts) {
-      const Outcome outcome = run_pipesim_in(directory, "merge " + parts + " --out m.jsonl");
-      CHECK(outcome.exit_code == 2);
-      CHECK(shell("ls " + directory.path("") + "m.*").out.empty());
-      return outcome.err;
-    };
-    CHECK(refused("0.jsonl 2.jsonl") ==
-          "command line: merge: of 3 shards one is missing: 1; every shard of the sweep\n");
-    CHECK(refused("2.jsonl") ==
-          "command line: merge: of 3 shards 2 are missing: 0, 1; every shard of the sweep\n");
-    CHECK(refused("0.jsonl 1.jsonl 0.jsonl") ==
-          "0.jsonl: shard 0/3 is there twice: also 0.jsonl; each shard once\n");
-    CHECK(refused("0.jsonl other.jsonl 2.jsonl") ==
-          "other.jsonl: /where: [\"m > 2\"] here, [] in 0.jsonl; shards of one sweep\n");
-    CHECK(refused("0.jsonl fourth.jsonl") ==
-          "fourth.jsonl: one of 4 shards, but one of 3 is 0.jsonl; shards of one sweep\n");
-    REQUIRE(shell("cd " + directory.path("") +
-                  " && cp 1.jsonl 1.jsonl.part && cp 1.jsonl bare && "
-                  "sed 's/, .points.: [0-9]*//' 1.jsonl.sweep >1.jsonl.part.sweep")
-                .exit_code == 0);
-    CHECK(refused("0.jsonl 1.jsonl.part 2.jsonl bare") ==
-          "1.jsonl.part: shard 1/3 is not complete; the same sweep once more, which continues it\n"
-          "bare: no bare.sweep says what it holds; a file that pipesim sweep --shard wrote, and "
-          "what it wrote beside it\n");
-    const std::string whole = read_file(directory.path("1.jsonl"));
-    const std::string as_written = "; the file as pipesim sweep --shard wrote it\n";
-    write(directory.path("1.jsonl"), whole.substr(0, whole.size() - 1));
-    CHECK(refused("0.jsonl 1.jsonl 2.jsonl") == "1.jsonl: its last line has no end" + as_written);
-    write(directory.path("1.jsonl"), whole.substr(0, whole.find('\n') + 1));
-    CHECK(refused("0.jsonl 1.jsonl 2.jsonl") == "1.jsonl: 1 of 6 points are in it" + as_written);
-    write(directory.path("1.jsonl"), whole + whole);
-    CHECK(refused("0.jsonl 1.jsonl 2.jsonl") ==
-          "1.jsonl: after 6 points stands no result of shard 1/3" + as_written);
-    CHECK(run_pipesim_in(directory, "merge 0.jsonl --out m.jsonl -p 4").err ==
-          "command line: merge: a merge has neither config nor format: the shards say both; the "
-          "options of pipesim merge --help\n");
-  }
-
-  TEST_CASE("best: the first of a sorted sweep, and the front that nothing dominates") {
-    const std::string grid =
-        "-p 4 --t-f 2 --t-b 4 --vary schedule=gpipe,1f1b,interleaved_1f1b,eager_1f1b "
-        "--vary m=2:12:2 ";
-    std::vector<json> lines;
-    for (const std::string& text : lines_of(run_pipesim("sweep " + grid).out)) {
-      lines.push_back(json::parse(text));
-    }
-    std::stable_sort(lines.begin(), lines.end(), [](const json& left, const json& right) {
-      return left["time_per_microbatch"] < right["time_per_microbatch"];
-    });
-    const json found = json::parse(run_pipesim("best " + grid + "--top 5 --format json").out);
-    REQUIRE(found["best"].size() == 5);
-    for (std::size_t i = 0; i < 5; ++i) CHECK(found["best"][i] == lines[i]);
-    CHECK(found["points"] ==
-          json({{"all", 24}, {"within_limits", 24}, {"over_limit", 0}, {"invalid", 0}}));
-    const auto costs = [](const json& line) {
-      return std::vector<double>{line["time_per_microbatch"], line["peak_memory"],
-                                 line["sent"].get<double>() / line["m"].get<double>()};
-    };
-    const auto dominates = [&](const json& left, const json& right) {
-      const auto a = costs(left);
-      const auto b = costs(right);
-      return a != b && a[0] <= b[0] && a[1] <= b[1] && a[2] <= b[2];
-    };
-    std::size_t in_front = 0;
-    for (const json& line : lines) {
-      const bool is_dominated = std::any_of(
-          lines.begin(), lines.end(), [&](const json& other) { return dominates(other, line); });
-      const auto& front = found["pareto"];
-      const bool is_listed = std::find(front.begin(), front.end(), line) != front.end();
-      CHECK(is_listed != is_dominated);
-      in_front += is_listed ? 1 : 0;
-    }
-    CHECK(in_front == found["pareto"].size());
-    CHECK(in_front > 1);
-  }
-
-  TEST_CASE("best: limits, objectives and the table") {
-    const std::string grid = "best -p 4 --t-f 2 --t-b 4 --vary schedule=gpipe,1f1b --vary m=4,8 ";
-    CHECK(run_pipesim(grid + "--limit peak_memory=4 --limit t_total=0.05s --top 1").out ==
-          "best by time_per_microbatch, of 4 points: 2 within the limits\n"
-          "  point  schedule  m  time_per_microbatch  peak_memory  sent_per_microbatch\n"
-          "  0         gpipe  4              10.5 ms            4                    6\n"
-          "\n"
-          "Pareto front: none is as fast a microbatch, as small and sends as little for it\n"
-          "  point  schedule  m  time_per_microbatch  peak_memory  sent_per_microbatch\n"
-          "  0         gpipe  4              10.5 ms            4                    6\n"
-          "  2          1f1b  4              10.5 ms            4                    6\n"
-          "peak memory in microbatches, sent in messages between devices\n");
-    const json higher = json::parse(
-        run_pipesim("best --config configs/gpt3-175b.json --vary m=16,32,64 --objective "
-                    "tokens_per_second --limit tokens_per_second=1 --format json")
-            .out);
-    CHECK(higher["best"][0]["m"] == 64);
-    const auto refused = [&](const std::string& options) {
-      const Outcome outcome = run_pipesim(grid + options);
-      CHECK(outcome.exit_code == 2);
-      CHECK(outcome.out.empty());
-      return outcome.err;
-    };
-    CHECK(refused("--objective t_totl")
-              .starts_with("command line: --objective: unknown field \"t_totl\"; known fields: "
-                           "time_per_microbatch, "
-                           "t_total, "));
-    CHECK(refused("--limit t_total") ==
-          "command line: --limit: \"t_total\" is not FIELD=MOST; such as peak_memory=80GiB\n");
-    CHECK(refused("--limit peak_memory=2GiB") ==
-          "command line: --limit peak_memory: \"2GiB\" is no limit of peak_memory; a number of "
-          "microbatches: this run has no bytes\n");
-    CHECK(refused("--limit t_total=x") ==
-          "command line: --limit t_total: \"x\" is no limit of t_total; a time such as 4 or 4ms\n");
-    CHECK(refused("--top 0") ==
-          "command line: --top: \"0\" is no number of points; an integer from 1 to 1000000\n");
-    CHECK(refused("--format csv") ==
-          "command line: best: best has no csv; the format table or "
-          "json\n");
-    const Outcome none = run_pipesim(grid + "--limit peak_memory=1");
-    CHECK(none.exit_code == 1);
-    CHECK(none.err ==
-          "no point is left: 4 points: 0 within the limits; wider limits, or other "
-          "values\n");
   }
 }
