@@ -16,7 +16,8 @@ namespace {
 
 const std::string kKeys =
     "schema_version, p, m, time_unit, schedule, t_f, t_b, t_w, t_fb, t_r, first, last, costs, "
-    "model, parallel, hardware, placement, p2p, memory, recompute, iterations, variation, output";
+    "model, parallel, hardware, placement, p2p, memory, recompute, iterations, variation, output, "
+    "sweep";
 
 struct Case {
   std::string given;

@@ -310,7 +310,7 @@ TEST_SUITE("unit") {
     };
     CHECK(known_to_reader("/?") == keys_of(document));
     for (const char* const section :
-         {"memory", "p2p", "iterations", "variation", "model", "parallel", "hardware"}) {
+         {"memory", "p2p", "iterations", "variation", "model", "parallel", "hardware", "sweep"}) {
       CAPTURE(section);
       CHECK(known_to_reader(fmt::format("/{}/?", section)) ==
             keys_of(document.at("properties").at(section)));

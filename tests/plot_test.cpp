@@ -134,17 +134,28 @@ TEST_SUITE("unit") {
           "r.jsonl:2: 3 fields under a header of 2; 2 fields");
     CHECK(fault_of([] { read("schema_version,m,gap,m\n1,2,3,4\n"); }) ==
           "r.jsonl:1: the header names m twice; every field once");
-    CHECK(fault_of([] { read("schema_version,m,s\n1,2,x\n1,2,\"a,b\"\n"); }) ==
-          "r.jsonl:3: quotes are not read: \"a; fields without quotes, and without commas in them");
-    CHECK(fault_of([] { read("\"schema_version\",\"m\"\n1,2\n"); }) ==
-          "r.jsonl:1: quotes are not read: \"schema_version\"; fields without quotes, and without "
-          "commas in them");
+    for (const char* const text :
+         {"schema_version,m,s\n1,2,\"a\n", "schema_version,m,s\n1,2,\"a\"b\n",
+          "schema_version,m,s\n1,2,a\"b\"\n"}) {
+      CAPTURE(text);
+      CHECK(fault_of([&] { read(text); }) ==
+            "r.jsonl:2: quotes that do not enclose a field; fields with a quote on both ends and "
+            "doubled quotes between, on one line");
+    }
     for (const char* const text : {"{\"m\": 1}\n{\"m\": 1, \"time_unit\": \"parsec\"}\n",
                                    "schema_version,time_unit\n1,parsec\n"}) {
       CHECK(fault_of([&] { read(text); }) == "r.jsonl:2: time_unit is parsec; s, ms, us, ns or ps");
     }
     CHECK(fault_of([] { read(" \n"); }) ==
           "r.jsonl: no result in it; what pipesim prints with --format json or csv");
+  }
+
+  TEST_CASE("fields of CSV may stand in quotes") {
+    const Results results = read("\"schema_version\",m,s\n1,\"2\",\"a,\"\"b\"\"\"\n1,3,\"\"\n");
+    REQUIRE(results.rows.size() == 2);
+    CHECK(results.rows[0].find("m")->kind == ResultKind::number);
+    CHECK(results.rows[0].find("s")->text == "a,\"b\"");
+    CHECK(results.rows[1].find("s")->kind == ResultKind::nothing);
   }
 
   TEST_CASE("results that are not ok are left out, with a note that says why") {

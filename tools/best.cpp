@@ -386,7 +386,7 @@ int best(const Request& request, const Registry& registry) {
   for (const std::string& given : request.sweep.limits) limits.push_back(limit_of(given));
   const std::size_t top = top_of(request.sweep.top);
   const Sweep sweep(config_text(request), request.overrides, request.sweep.options);
-  const OutputConfig output = require_some_valid(sweep, registry, "best");
+  const OutputConfig output = require_some_valid(sweep, registry, {.name = "best"});
   if (output.format == OutputFormat::csv) {
     fail("best", "csv", "best has no csv", "the format table or json");
   }

@@ -202,11 +202,16 @@ int merge(const Request& request) {
   print_notes(request, file.notes());
   if (!file.is_complete()) {
     const Phase phase(request.progress, "merging", points, "points");
-    append_in_order(shards, file.last_point(), file, phase);
+    try {
+      append_in_order(shards, file.last_point(), file, phase);
+    } catch (const Error&) {
+      file.discard();
+      throw;
+    }
     file.finish(points);
   }
-  print_notes(request, {fmt::format("{}: {} points of {} shards", request.sweep.out, points,
-                                    shards.size())});
+  print_notes(request, {fmt::format("{}: {} points of {} shard{}", request.sweep.out, points,
+                                    shards.size(), shards.size() == 1 ? "" : "s")});
   return 0;
 }
 

@@ -211,9 +211,8 @@ int sweep(const Request& request, const Registry& registry) {
   require_options(request);
   const PointRange range = shard_of(request.sweep.shard);
   const Sweep sweep(config_text(request), request.overrides, request.sweep.options);
-  const OutputConfig output = require_some_valid(sweep, registry, "a sweep");
-  reject(!output.file.empty(), "/output/file", "a sweep writes its results elsewhere",
-         "--out FILE");
+  const OutputConfig output =
+      require_some_valid(sweep, registry, {.name = "a sweep", .has_own_file = true});
   const SweepFormat format = format_of(request, output);
   if (request.no_header && (format != SweepFormat::csv || !request.sweep.out.empty())) {
     fail("--no-header", "", "only csv on standard output can go without its header",

@@ -302,6 +302,12 @@ void SweepFile::append(std::string_view lines) {
   }
 }
 
+void SweepFile::discard() {
+  if (is_complete_ || found_ > 0) return;
+  ::unlink(part_.c_str());
+  ::unlink(description_path(part_).c_str());
+}
+
 void SweepFile::finish(std::int64_t points) {
   if (::fsync(descriptor_) != 0) fail_to("write", part_, errno);
   write_definition(part_, with_points(definition_, points));

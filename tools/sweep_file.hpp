@@ -60,6 +60,8 @@ class SweepFile {
 
   /// Appends whole lines; they outlive the process once this has returned.
   void append(std::string_view lines);
+  /// Removes what this has begun; what was found stays.
+  void discard();
   /// Puts the file in its place, with `points` lines of points.
   void finish(std::int64_t points);
 

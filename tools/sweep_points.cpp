@@ -108,11 +108,13 @@ std::int64_t points_in(const PointRange& range, std::int64_t size) {
   return range.first >= size ? 0 : (size - range.first - 1) / range.stride + 1;
 }
 
-void require_results_only(const LoadedConfig& loaded, std::string_view what) {
+void require_results_only(const LoadedConfig& loaded, const GridCommand& command) {
   const OutputConfig& output = loaded.config.output;
   try {
-    reject_traces(output, what, "a run");
-    reject_pictures({}, output, what);
+    reject_traces(output, command.name, "a run");
+    reject_pictures({}, output, command.name);
+    reject(!output.file.empty() && command.has_own_file, "/output/file",
+           fmt::format("{} writes to --out", command.name), "--out FILE");
   } catch (const Error& error) {
     throw loaded.places.located(error);
   }
@@ -182,7 +184,7 @@ PointResult run_one_point(const Sweep& sweep, const Registry& registry, std::int
 }
 
 OutputConfig require_some_valid(const Sweep& sweep, const Registry& registry,
-                                std::string_view what) {
+                                const GridCommand& command) {
   constexpr std::int64_t kSample = 64;
   const std::vector<ScheduleSignature> schedules = signatures(registry);
   SweepPointReader reader(sweep, schedules);
@@ -196,7 +198,7 @@ OutputConfig require_some_valid(const Sweep& sweep, const Registry& registry,
     if (!sweep.has(values)) continue;
     try {
       const LoadedConfig loaded = reader.read(values);
-      require_results_only(loaded, what);
+      require_results_only(loaded, command);
       return loaded.config.output;
     } catch (const Error& error) {
       if (!shared) {

@@ -51,10 +51,16 @@ void run_points(const Sweep& sweep, const Registry& registry, const PointRange& 
 /// Runs one point. Requires that the sweep has it.
 PointResult run_one_point(const Sweep& sweep, const Registry& registry, std::int64_t point);
 
+/// A command that runs points.
+struct GridCommand {
+  std::string_view name;      ///< with its article, where it has one
+  bool has_own_file = false;  ///< that output.file does not name
+};
+
 /// What the config says of outputs. Throws Error (bad input) with the faults that all points share,
 /// as far as a sample of them tells: they are faults of the config or of what varies, not of a
-/// point. Also if the config asks for more than results; `what` is the command with its article.
+/// point. Also if the config asks for more than the command writes.
 OutputConfig require_some_valid(const Sweep& sweep, const Registry& registry,
-                                std::string_view what);
+                                const GridCommand& command);
 
 }  // namespace pipesim

@@ -66,7 +66,10 @@ class ConfigReader {
     read_recompute(context, root, config_.recompute);
     read_variation(context, root, config_);
     read_output(root);
-    config_.has_sweep = values_.find(root, "sweep").has_value();
+    if (const auto sweep = values_.find(root, "sweep")) {
+      values_.object(*sweep, sweep_keys());
+      config_.has_sweep = true;
+    }
     return std::move(config_);
   }
 
@@ -310,6 +313,11 @@ class ConfigReader {
 };
 
 }  // namespace
+
+std::span<const std::string> sweep_keys() {
+  static const std::vector<std::string> keys = {"vary", "zip", "where"};
+  return keys;
+}
 
 RunConfig interpret_config(const JsonTree& tree, JsonTree::Id root,
                            std::span<const ScheduleSignature> schedules, JsonFaults& faults) {

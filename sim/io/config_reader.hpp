@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 
 #include "sim/io/config.hpp"
 #include "sim/io/json_tree.hpp"
@@ -13,6 +14,9 @@ namespace pipesim {
 /// goes to `faults`; the result holds only if there is nothing.
 RunConfig interpret_config(const JsonTree& tree, JsonTree::Id root,
                            std::span<const ScheduleSignature> schedules, JsonFaults& faults);
+
+/// The keys of the section `sweep`, which only Sweep reads.
+std::span<const std::string> sweep_keys();
 
 /// The same with what stands in files that it names; throws Error with all faults.
 LoadedConfig load_config(std::shared_ptr<const JsonTree> tree, JsonTree::Id root,

@@ -1,7 +1,9 @@
 #include "sim/io/csv_fields.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
+#include <utility>
 
 namespace pipesim {
 
@@ -28,6 +30,44 @@ std::vector<CsvField> csv_fields(std::string_view line) {
     if (comma == std::string_view::npos) return fields;
     begin = comma + 1;
   }
+}
+
+std::optional<std::vector<std::string>> quoted_csv_fields(std::string_view line) {
+  std::vector<std::string> fields;
+  for (std::size_t at = 0;; ++at) {
+    std::string field;
+    if (at < line.size() && line[at] == '"') {
+      for (++at;; ++at) {
+        const std::size_t quote = line.find('"', at);
+        if (quote == std::string_view::npos) return std::nullopt;
+        field += line.substr(at, quote - at);
+        at = quote + 1;
+        if (at == line.size() || line[at] != '"') break;
+        field += '"';
+      }
+    } else {
+      const std::size_t comma = std::min(line.find(',', at), line.size());
+      field = line.substr(at, comma - at);
+      if (field.find('"') != std::string::npos) return std::nullopt;
+      at = comma;
+    }
+    fields.push_back(std::move(field));
+    if (at == line.size()) return fields;
+    if (line[at] != ',') return std::nullopt;
+  }
+}
+
+std::string csv_field(std::string text) {
+  for (char& c : text) {
+    if (c == '\n' || c == '\r') c = ' ';
+  }
+  if (text.find_first_of("\",") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + '"';
 }
 
 std::optional<std::int32_t> parse_index(std::string_view text) {

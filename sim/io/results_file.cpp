@@ -161,16 +161,19 @@ class Reader {
     for (int line = 1; !rest.empty(); ++line) {
       const std::string_view text = take_line(rest);
       if (skip_space(text, 0) == text.size()) continue;
-      const std::vector<CsvField> fields = csv_fields(text);
-      require_no_quotes(fields, line);
-      if (fields[0].text == "schema_version") {
+      const auto quoted = quoted_csv_fields(text);
+      if (!quoted) {
+        fail(line, "quotes that do not enclose a field",
+             "fields with a quote on both ends and doubled quotes between, on one line");
+      }
+      const std::vector<std::string>& fields = *quoted;
+      if (fields[0] == "schema_version") {
         header.clear();
-        for (const CsvField& field : fields) {
-          std::string name(field.text);
+        for (const std::string& name : fields) {
           if (std::find(header.begin(), header.end(), name) != header.end()) {
             fail(line, fmt::format("the header names {} twice", name), "every field once", name);
           }
-          header.push_back(std::move(name));
+          header.push_back(name);
         }
         continue;
       }
@@ -184,21 +187,13 @@ class Reader {
       }
       ResultRow row = new_row(line);
       for (std::size_t i = 0; i < fields.size(); ++i) {
-        const std::string field(fields[i].text);
+        const std::string& field = fields[i];
         const ResultKind kind = field.empty()                ? ResultKind::nothing
                                 : ExactDecimal::parse(field) ? ResultKind::number
                                                              : ResultKind::text;
         row.values.push_back({.path = header[i], .text = field, .kind = kind, .line = line});
       }
       add_row(std::move(row));
-    }
-  }
-
-  void require_no_quotes(const std::vector<CsvField>& fields, int line) const {
-    for (const CsvField& field : fields) {
-      if (!field.text.starts_with('"')) continue;
-      fail(line, fmt::format("quotes are not read: {}", field.text),
-           "fields without quotes, and without commas in them", std::string(field.text));
     }
   }
 

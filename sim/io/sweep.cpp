@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "sim/io/config_overrides.hpp"
+#include "sim/io/config_reader.hpp"
 #include "sim/io/config_values.hpp"
 #include "sim/io/json_text.hpp"
 
@@ -13,7 +14,6 @@ namespace pipesim {
 
 namespace {
 
-const std::vector<std::string> kSectionKeys = {"vary", "zip", "where"};
 constexpr std::string_view kAxisAllowed = "PATH=VALUES, such as m=4:256:x2";
 constexpr std::string_view kSectionAllowed =
     "an array of values, or a text such as \"4:256:x2\" or \"gpipe,1f1b\"";
@@ -114,7 +114,7 @@ void Sweep::read_section() {
   if (!found) return;
   JsonFaults faults;
   ConfigValues values(tree_, faults);
-  const auto section = values.object({*found, "/sweep"}, kSectionKeys);
+  const auto section = values.object({*found, "/sweep"}, sweep_keys());
   if (section) {
     for (const char* const key : {"vary", "zip"}) {
       const auto axes = values.find(*section, key);
@@ -129,6 +129,7 @@ void Sweep::read_section() {
                   .option = fmt::format("sweep.{}.{}", key, path),
                   .text = tree_.kind(member) == JsonKind::string ? tree_.string(member)
                                                                  : canonical(tree_, member),
+                  .is_list = tree_.kind(member) != JsonKind::string,
                   .is_zipped = std::string_view(key) == "zip"},
                  faults, member);
       }
@@ -337,7 +338,7 @@ std::string Sweep::definition() const {
     for (const SweepAxis& axis : axes_) {
       if (axis.is_zipped != is_zipped) continue;
       members += fmt::format("{}{}: {}", members.empty() ? "" : ", ", json_string(axis.path),
-                             json_string(axis.text));
+                             axis.is_list ? axis.text : json_string(axis.text));
     }
     return members;
   };

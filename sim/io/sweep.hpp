@@ -31,9 +31,10 @@ struct SweepOptions {
 
 /// A key that varies.
 struct SweepAxis {
-  std::string path;    ///< dotted: "memory.limit"
-  std::string option;  ///< for messages: "--vary m", "sweep.vary.m"
-  std::string text;    ///< its values as they were given
+  std::string path;      ///< dotted: "memory.limit"
+  std::string option;    ///< for messages: "--vary m", "sweep.vary.m"
+  std::string text;      ///< its values as they were given
+  bool is_list = false;  ///< as a JSON array, not in the notation of SweepValues::parse()
   bool is_zipped = false;
   SweepValues values{};
 };

@@ -4,6 +4,7 @@
 
 #include <charconv>
 
+#include "sim/io/csv_fields.hpp"
 #include "sim/io/json_text.hpp"
 #include "sim/io/report_values.hpp"
 #include "sim/version.hpp"
@@ -57,19 +58,6 @@ std::vector<ReportValue> result_values(const Report& report, bool has_model, boo
   return values;
 }
 
-/// As RFC 4180 has it, on one line.
-std::string csv_cell(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  std::replace(text.begin(), text.end(), '\r', ' ');
-  if (text.find_first_of("\",") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + '"';
-}
-
 std::int64_t leading_number(std::string_view text) {
   std::int64_t number = -1;
   std::from_chars(text.data(), text.data() + text.size(), number);
@@ -98,7 +86,7 @@ SweepWriter::SweepWriter(const Sweep& sweep, SweepFormat format)
 std::string SweepWriter::header() const {
   if (format_ == SweepFormat::jsonl) return "";
   std::string text = "schema_version,point,status";
-  for (const std::string& path : axes_) text += "," + csv_cell("vary." + path);
+  for (const std::string& path : axes_) text += "," + csv_field("vary." + path);
   for (const std::string& column : columns_) text += "," + column;
   return text + ",config_hash,reason\n";
 }
@@ -137,7 +125,7 @@ std::string SweepWriter::json_line(const SweepRecord& record) const {
 
 std::string SweepWriter::csv_line(const SweepRecord& record) const {
   std::string text = fmt::format("{},{},{}", kResultSchemaVersion, record.point, status(record));
-  for (const SweepValue& value : record.values) text += "," + csv_cell(value.plain());
+  for (const SweepValue& value : record.values) text += "," + csv_field(value.plain());
   if (record.report) {
     const Report& report = *record.report;
     for (const ReportValue& value : result_values(report, has_model_, has_trials_)) {
@@ -147,7 +135,7 @@ std::string SweepWriter::csv_line(const SweepRecord& record) const {
   } else {
     text.append(columns_.size() + 1, ',');
   }
-  return text + "," + csv_cell(record.reason) + "\n";
+  return text + "," + csv_field(record.reason) + "\n";
 }
 
 std::int64_t SweepWriter::point_of(std::string_view line) {

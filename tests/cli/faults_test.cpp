@@ -67,7 +67,7 @@ TEST_SUITE("cli") {
           "t_f, "
           "t_b, t_w, t_fb, t_r, first, last, costs, model, parallel, hardware, placement, p2p, "
           "memory, recompute, iterations, "
-          "variation, output (did you mean \"t_b\"?)\n"
+          "variation, output, sweep (did you mean \"t_b\"?)\n"
           "run.json:7:15: /schedule: \"1f1c\" is unknown; one of " +
               known_schedules() +
               " (did you mean \"1f1b\"?)\n"
@@ -152,7 +152,7 @@ TEST_SUITE("cli") {
                        "\"a\\n\\u001b[31mb\": 1}") ==
           "run.json:1:58: /a\\x0a\\x1b[31mb: unknown key; known keys: schema_version, p, m, "
           "time_unit, schedule, t_f, t_b, t_w, t_fb, t_r, first, last, costs, model, parallel, "
-          "hardware, placement, p2p, memory, recompute, iterations, variation, output\n");
+          "hardware, placement, p2p, memory, recompute, iterations, variation, output, sweep\n");
   }
 
   TEST_CASE("faults that nobody can be told of still have their exit code") {

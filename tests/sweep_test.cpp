@@ -1,0 +1,182 @@
+#include "sim/io/sweep.hpp"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <string>
+#include <vector>
+
+#include "schedules/schedule.hpp"
+#include "sim/error.hpp"
+
+using namespace pipesim;
+
+namespace {
+
+const std::string kConfig = R"({
+  "p": 4, "m": 8, "t_f": 2, "t_b": 4, "schedule": "1f1b",
+  "sweep": {"vary": {"m": "4:8:x2", "p": [2, 4]}, "where": "m >= p"}
+})";
+const std::string kPlain = R"({"p": 4, "m": 8, "t_f": 2, "t_b": 4, "schedule": "1f1b"})";
+
+Sweep sweep_of(const std::string& config, const SweepOptions& options,
+               const std::vector<Override>& overrides = {}) {
+  return Sweep(ConfigText{.name = "run.json", .text = config}, overrides, options);
+}
+
+/// "m=4 p=2" of every point that the sweep has.
+std::vector<std::string> points(const Sweep& sweep) {
+  std::vector<std::string> result;
+  for (std::int64_t point = 0; point < sweep.size(); ++point) {
+    const std::vector<SweepValue> values = sweep.values(point);
+    if (!sweep.has(values)) continue;
+    std::string text;
+    for (const SweepValue& value : values) {
+      text += fmt::format("{}{}={}", text.empty() ? "" : " ", value.axis->path, value.plain());
+    }
+    result.push_back(text);
+  }
+  return result;
+}
+
+std::string refused(const std::string& config, const SweepOptions& options,
+                    const std::vector<Override>& overrides = {}) {
+  try {
+    sweep_of(config, options, overrides);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+SweepOptions vary(const std::vector<std::string>& axes, const std::string& where = "") {
+  SweepOptions options;
+  for (const std::string& axis : axes) options.axes.push_back({.text = axis});
+  if (!where.empty()) options.conditions.push_back(where);
+  return options;
+}
+
+using Texts = std::vector<std::string>;
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("a sweep counts like the digits of a number, the last axis fastest") {
+    CHECK(points(sweep_of(kPlain, vary({"m=4,8", "schedule=gpipe,1f1b"}))) ==
+          Texts{"m=4 schedule=gpipe", "m=4 schedule=1f1b", "m=8 schedule=gpipe",
+                "m=8 schedule=1f1b"});
+  }
+
+  TEST_CASE("axes that are zipped advance together, at the place of the first") {
+    SweepOptions options = vary({"t_b=1,2"});
+    options.axes.insert(options.axes.begin(), {.text = "m=4,8", .is_zipped = true});
+    options.axes.push_back({.text = "p=2,4", .is_zipped = true});
+    CHECK(points(sweep_of(kPlain, options)) ==
+          Texts{"m=4 t_b=1 p=2", "m=4 t_b=2 p=2", "m=8 t_b=1 p=4", "m=8 t_b=2 p=4"});
+  }
+
+  TEST_CASE("the config's section, alone and with options") {
+    CHECK(points(sweep_of(kConfig, {})) == Texts{"m=4 p=2", "m=4 p=4", "m=8 p=2", "m=8 p=4"});
+    CHECK(points(sweep_of(kConfig, vary({"m=2:4:x2"}))) == Texts{"m=2 p=2", "m=4 p=2", "m=4 p=4"});
+    CHECK(points(sweep_of(kConfig, vary({"t_f=1"}, "p == 2"))) ==
+          Texts{"m=4 p=2 t_f=1", "m=8 p=2 t_f=1"});
+  }
+
+  TEST_CASE("a condition sees what varies and what the config says") {
+    CHECK(points(sweep_of(kPlain, vary({"m=2,4,6"}, "m % p == 0 && schedule == \"1f1b\""))) ==
+          Texts{"m=4"});
+    CHECK(points(sweep_of(kPlain, vary({"schedule=\"gpipe\",1f1b"}, "schedule != \"gpipe\""))) ==
+          Texts{"schedule=1f1b"});
+  }
+
+  TEST_CASE("a point is the config with its values, whatever point was read before") {
+    const std::vector<ScheduleSignature> schedules = signatures(builtin_schedules());
+    const Sweep sweep = sweep_of(kPlain, vary({"schedule.v=2,3", "schedule=interleaved_1f1b",
+                                               "p2p.latency=0,\"1us\"", "t_f=[1,2,3,4],2"}));
+    SweepPointReader reader(sweep, schedules);
+    for (int round = 0; round < 100; ++round) {
+      for (std::int64_t point = 0; point < sweep.size(); ++point) {
+        const std::vector<SweepValue> values = sweep.values(point);
+        const std::vector<Override> overrides = {
+            {.option = "", .path = "schedule", .value = values[1].text},
+            {.option = "", .path = "schedule.v", .value = values[0].text},
+            {.option = "", .path = "p2p.latency", .value = values[2].text},
+            {.option = "", .path = "t_f", .value = values[3].text}};
+        const ConfigText text = {.name = "run.json", .text = kPlain};
+        CHECK(reader.read(values).config == read_config(text, overrides, schedules).config);
+      }
+    }
+  }
+
+  TEST_CASE("equal sweeps have equal definitions, different ones different ones") {
+    const std::string definition = sweep_of(kConfig, {}).definition();
+    const std::string spaced = R"({ "p":4,"m":8,"t_f":2,"t_b":4,"schedule":{"name":"1f1b"},)"
+                               R"("sweep":{"vary":{"m":"4:8:x2","p":[2,4]},"where":"m >= p"}})";
+    CHECK(sweep_of(spaced, {}).definition() == definition);
+    CHECK(sweep_of(kPlain, vary({"m=4:8:x2", "p=[2, 4]"}, "m >= p")).definition() != definition);
+    for (const SweepOptions& options : {vary({"m=4"}), vary({"t_b=3"}), vary({}, "m > 1")}) {
+      CHECK(sweep_of(kConfig, options).definition() != definition);
+    }
+    CHECK(sweep_of(kPlain, vary({"m=4", "p=2"})).definition() !=
+          sweep_of(kPlain, vary({"p=2", "m=4"})).definition());
+  }
+
+  TEST_CASE("what is refused, and why") {
+    CHECK(refused(kPlain, {}) ==
+          "command line: nothing varies; --vary PATH=VALUES, such as --vary m=4:256:x2, or a "
+          "section \"sweep\" in the config");
+    CHECK(refused(kPlain, vary({"m", "=4", "p=4:2"})) ==
+          "command line: --vary: \"m\" is not PATH=VALUES; PATH=VALUES, such as m=4:256:x2\n"
+          "command line: --vary: \"=4\" is not PATH=VALUES; PATH=VALUES, such as m=4:256:x2\n"
+          "command line: --vary p: the range \"4:2\" is empty: its step leads away from 2; a step "
+          "that leads from the first number to the last");
+    CHECK(refused(kPlain, vary({"m=4", "m=8"})) ==
+          "command line: --vary m: m varies twice; each path once");
+    CHECK(refused(kPlain, vary({"output.format=csv"})) ==
+          "command line: --vary output.format: the path \"output.format\" is not simulated; a key "
+          "of the run, such as m or memory.limit");
+    CHECK(
+        refused(kPlain, vary({"p2p..latency=1"})) ==
+        "command line: --vary p2p..latency: the path \"p2p..latency\" has an empty name; a key of "
+        "the run, such as m or memory.limit");
+    CHECK(refused(kPlain, vary({"m=4"}), {{.option = "-m", .path = "m", .value = "8"}}) ==
+          "command line: -m: m varies, so that no point has this value; one of the two");
+    SweepOptions zipped;
+    zipped.axes = {{.text = "m=4,8", .is_zipped = true}, {.text = "p=2", .is_zipped = true}};
+    CHECK(refused(kPlain, zipped) ==
+          "command line: --zip p: p has 1 values beside 2 of m; as many values for each path that "
+          "is zipped");
+    CHECK(refused(kPlain, vary({"m=0:999999999999999999", "p=0:9"})) ==
+          "command line: the grid has 2^63 points or more; fewer points");
+    CHECK(refused(kPlain, vary({"m=4"}, "n > 2")) ==
+          "command line: --where: n has no value: it does not vary and the config has none; a path "
+          "that varies, or a number or text of the config");
+    CHECK(refused(kPlain, vary({"memory.limit=4"}, "memory.limt > 2"))
+              .ends_with("(did you mean \"memory.limit\"?)"));
+  }
+
+  TEST_CASE("faults of the section have their places, all at once") {
+    CHECK(refused(R"({
+  "sweep": {"vary": {"m": 4, "p": "4:2", "output.file": "a"}, "zp": 1, "where": 3}
+})",
+                  {}) ==
+          "run.json:2:27: /sweep/vary/m: 4 is a number; an array of values, or a text such as "
+          "\"4:256:x2\" or \"gpipe,1f1b\"\n"
+          "run.json:2:35: /sweep/vary/p: the range \"4:2\" is empty: its step leads away from 2; a "
+          "step that leads from the first number to the last\n"
+          "run.json:2:57: /sweep/vary/output.file: the path \"output.file\" is not simulated; a "
+          "key of the run, such as m or memory.limit\n"
+          "run.json:2:63: /sweep/zp: unknown key; known keys: vary, zip, where (did you mean "
+          "\"zip\"?)\n"
+          "run.json:2:81: /sweep/where: 3 is a number; a condition such as \"m >= p\"");
+    CHECK(refused(R"({"sweep": {"where": "m >", "vary": {"m": [1]}}})", {}) ==
+          "run.json:1:21: the condition \"m >\" ends where a value should stand; such as m >= p && "
+          "m % p == 0, or schedule != \"gpipe\"");
+    CHECK(refused(R"({"sweep": 4})", {}) ==
+          "run.json:1:11: /sweep: 4 is a number; an object with the keys: vary, zip, where");
+    CHECK(refused(R"({"sweep": {"vary": {"m": [1]}, "zip": {"m": [1]}}})", {}) ==
+          "run.json:1:45: /sweep/zip/m: m varies twice; one of the two");
+    CHECK(refused(R"({"sweep": {"vary": {"m": []}}})", {}) ==
+          "run.json:1:26: /sweep/vary/m: no values; at least one");
+  }
+}
