@@ -196,6 +196,8 @@ std::string to_text(const Program& program) {
 }
 
 Program with_recompute(const Problem& problem, Program program) {
+  const auto& stages = problem.recompute;
+  if (std::find(stages.begin(), stages.end(), true) == stages.end()) return program;
   std::vector<bool> given(static_cast<std::size_t>(problem.stages()));
   for (const LaneOrder& order : program.lanes) mark_recomputed(order, given);
   Problem left = problem;

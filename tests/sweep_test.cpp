@@ -108,6 +108,17 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("a value that cannot be put into the config is a fault of every point that has it") {
+    const std::vector<ScheduleSignature> schedules = signatures(builtin_schedules());
+    const Sweep sweep = sweep_of(R"({"p": 2, "m": 8, "t_f": [1, 2], "t_b": 4, "schedule": "1f1b"})",
+                                 vary({"t_f.2=5", "m=4,8"}));
+    SweepPointReader reader(sweep, schedules);
+    for (std::int64_t point = 0; point < sweep.size(); ++point) {
+      CHECK_THROWS_WITH_AS(reader.read(sweep.values(point)),
+                           "command line: --vary t_f.2: /t_f/2: no such element; 0 to 1", Error);
+    }
+  }
+
   TEST_CASE("equal sweeps have equal definitions, different ones different ones") {
     const std::string definition = sweep_of(kConfig, {}).definition();
     const std::string spaced = R"({ "p":4,"m":8,"t_f":2,"t_b":4,"schedule":{"name":"1f1b"},)"

@@ -55,6 +55,7 @@ class JsonTree;
 class JsonFaults {
  public:
   void add(const JsonTree& tree, JsonPosition position, Fault fault);
+  bool empty() const { return faults_.empty(); }
   /// Throws Error (bad input) if there is any fault.
   void throw_if_any() const;
 

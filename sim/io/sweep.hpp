@@ -114,7 +114,9 @@ class SweepPointReader {
   const Sweep& sweep_;
   std::span<const ScheduleSignature> schedules_;
   std::vector<std::size_t> order_;  // of the axes, the outer path before the inner
+  bool are_apart_ = true;           // no path of an axis leads through that of another
   std::shared_ptr<JsonTree> tree_;
+  std::vector<std::string> last_;  // the values in tree_; "": the config's
   int uses_ = 0;
 };
 

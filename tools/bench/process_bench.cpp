@@ -80,6 +80,9 @@ std::vector<std::string> metrics(const std::string& schedule, const std::string&
           "--t-b",        "4",  "--schedule", schedule, "--metrics-only"};
 }
 
+/// A point of a sweep, but for t_b.
+const std::string kPoint = "-p 8 -m 64 --t-f 2 --schedule 1f1b";
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -90,15 +93,19 @@ int main(int argc, char** argv) {
     add("process/" + schedule + "/4096x65536", metrics(schedule, "4096", "65536"));
     add("process/" + schedule + "/1024x1000000000", metrics(schedule, "1024", "1000000000"));
   }
-  constexpr int kFirst = 4;
-  constexpr int kLast = 64;
   add("sweep/shell_loop",
       {"/bin/sh", "-c",
-       "m=" + std::to_string(kFirst) + "; while [ $m -le " + std::to_string(kLast) + " ]; do '" +
-           PIPESIM_BINARY +
-           "' -p 8 -m $m --t-f 2 --t-b 4 --schedule 1f1b --format csv || exit 1; "
-           "m=$((m + 1)); done"},
-      kLast - kFirst + 1);
+       "i=1; while [ $i -le 50 ]; do '" PIPESIM_BINARY "' " + kPoint +
+           " --t-b $i --format csv || exit 1; i=$((i + 1)); done"},
+      50);
+  // So many that the start of the process is nothing beside them.
+  for (const std::string format : {"csv", "json"}) {
+    add("sweep/one_process/" + format,
+        {"/bin/sh", "-c",
+         "exec '" PIPESIM_BINARY "' sweep " + kPoint + " --vary t_b=1:20000 --jobs 1 --format " +
+             format},
+        20'000);
+  }
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();

@@ -1,4 +1,4 @@
-// The orders of all schedules, and a sweep.
+// The orders of all schedules.
 #include <benchmark/benchmark.h>
 
 #include <string>
@@ -60,19 +60,6 @@ void add_schedules() {
       return total;
     };
   });
-  // Points of a sweep over m, without a process for each.
-  benchmark::RegisterBenchmark("sweep/in_process", [](benchmark::State& state) {
-    std::int64_t points = 0;
-    for (auto _ : state) {
-      for (int microbatches = 4; microbatches <= kMicrobatches; ++microbatches, ++points) {
-        const Workload point = equal_stages(Order::one_f_one_b, kDevices, microbatches);
-        const Problem problem = problem_of(point);
-        pipesim::validate_problem(problem);
-        benchmark::DoNotOptimize(pipesim::stream_run(problem, program_of(point, problem)));
-      }
-    }
-    state.SetItemsProcessed(points);
-  })->Unit(benchmark::kMillisecond);
 }
 
 }  // namespace bench

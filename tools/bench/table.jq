@@ -107,8 +107,11 @@
          number("process of \($order) 4096x65536, metrics only: peak memory beyond that of 4x8";
              $group + "4096x65536"; median($group + "4096x65536"; .peak_mib)
              - median($group + "4x8"; .peak_mib); " MiB"; at_most(8; " MiB"))),
-      ratio("sweep over m, points: in one process / a process each"; "sweep/in_process";
-          "sweep/shell_loop");
+      (("csv", "json") as $format | "sweep/one_process/\($format)" as $name
+       | number("sweep of 1f1b 8x64, points a second of a core, \($format)"; $name; rate($name); "";
+             at_least(300000)),
+         ratio("sweep of 1f1b 8x64, points, \($format): pipesim sweep / a shell loop"; $name;
+             "sweep/shell_loop"));
 
   def builds: $runs | keys[] | select(startswith("build/")) as $name
     | ratio("order of \($name | ltrimstr("build/")), p=8 m=64, ops / CSR graph (d)"; $name;
