@@ -116,6 +116,14 @@ TEST_SUITE("unit") {
     CHECK(refused("big * big > 1") ==
           "the condition \"big * big > 1\" calculates with too large a "
           "number; numbers below 2^60");
+    std::string long_sum = "m";
+    for (int i = 0; i < 1000; ++i) long_sum += "+m";
+    CHECK(
+        refused(long_sum + " > 1")
+            .find(
+                "has more than 1000 values and operators; several conditions, or a shorter one") !=
+        std::string::npos);
+    CHECK(refused(long_sum).size() < 300);
     CHECK(refused(std::string(100, '(') + "m" + std::string(100, ')'))
               .find("is nested more than 64 levels deep; fewer parentheses") != std::string::npos);
   }

@@ -166,6 +166,39 @@ TEST_SUITE("unit") {
               .ends_with("(did you mean \"memory.limit\"?)"));
   }
 
+  TEST_CASE("a condition has no value of what varies with another path, or within it") {
+    CHECK(refused(kPlain, vary({"schedule=gpipe,1f1b"}, "schedule.name == \"gpipe\"")) ==
+          "command line: --where: schedule.name has no value of its own: schedule varies; the path "
+          "that varies");
+    CHECK(
+        refused(kPlain, vary({"memory.limit=4"}, "memory > 3")) ==
+        "command line: --where: memory has no value of its own: memory.limit varies; the path that "
+        "varies");
+    CHECK(points(sweep_of(kPlain, vary({R"(schedule={"name":"kfkb","k":2},gpipe)", "m=4"},
+                                       "schedule == \"kfkb\""))) ==
+          Texts{R"(schedule={"name": "kfkb", "k": 2} m=4)"});
+  }
+
+  TEST_CASE("what an option sets and what varies around it contradict each other") {
+    CHECK(
+        refused(kPlain, vary({"schedule=gpipe,1f1b"}),
+                {{.option = "--set schedule.k", .path = "schedule.k", .value = "2"}}) ==
+        "command line: --set schedule.k: schedule varies, so that no point has this value; one of "
+        "the two");
+  }
+
+  TEST_CASE("the files that points read") {
+    CHECK(sweep_of(R"({"costs": "a.csv", "schedule": {"name": "custom", "file": "b.csv"}})",
+                   vary({"m=4"}))
+              .input_files() == Texts{"a.csv", "b.csv"});
+    CHECK(
+        sweep_of(kPlain, vary({"costs=b.csv,a.csv,b.csv", "schedule.file=c.csv"})).input_files() ==
+        Texts{"a.csv", "b.csv", "c.csv"});
+    CHECK(sweep_of(kPlain, vary({R"(schedule={"name":"custom","file":"d.csv"},1f1b)"}))
+              .input_files() == Texts{"d.csv"});
+    CHECK(sweep_of(kPlain, vary({"m=4"})).input_files().empty());
+  }
+
   TEST_CASE("faults of the section have their places, all at once") {
     CHECK(refused(R"({
   "sweep": {"vary": {"m": 4, "p": "4:2", "output.file": "a"}, "zp": 1, "where": 3}
@@ -181,7 +214,8 @@ TEST_SUITE("unit") {
           "\"zip\"?)\n"
           "run.json:2:81: /sweep/where: 3 is a number; a condition such as \"m >= p\"");
     CHECK(refused(R"({"sweep": {"where": "m >", "vary": {"m": [1]}}})", {}) ==
-          "run.json:1:21: the condition \"m >\" ends where a value should stand; such as m >= p && "
+          "run.json:1:21: /sweep/where: the condition \"m >\" ends where a value should stand; "
+          "such as m >= p && "
           "m % p == 0, or schedule != \"gpipe\"");
     CHECK(refused(R"({"sweep": 4})", {}) ==
           "run.json:1:11: /sweep: 4 is a number; an object with the keys: vary, zip, where");

@@ -37,9 +37,10 @@ TEST_SUITE("unit") {
     CHECK(parsed("4") == Texts{"4"});
     CHECK(parsed("4,8,16") == Texts{"4", "8", "16"});
     CHECK(parsed("gpipe,1f1b") == Texts{"gpipe", "1f1b"});
-    CHECK(parsed("[1,2],[2,1]") == Texts{"[1,2]", "[2,1]"});
-    CHECK(parsed(R"({"name":"kfkb","k":2},"a,b",true)") ==
-          Texts{R"({"name":"kfkb","k":2})", R"("a,b")", "true"});
+    CHECK(parsed("[1,2],[2,1]") == Texts{"[1, 2]", "[2, 1]"});
+    CHECK(parsed("{\"name\":\n\"kfkb\",\"k\":2},\"a,b\",true") ==
+          Texts{R"({"name": "kfkb", "k": 2})", R"("a,b")", "true"});
+    CHECK(parsed(" 4, 8 ,\n2:3\r,gpipe ") == Texts{"4", "8", "2", "3", "gpipe"});
     CHECK(parsed("80GiB,2.5ms") == Texts{"80GiB", "2.5ms"});
     CHECK(parsed("Et|t:2") == Texts{"Et|t:2"});
     CHECK(all(SweepValues::list({"1", "gpipe"})) == Texts{"1", "gpipe"});
@@ -80,6 +81,8 @@ TEST_SUITE("unit") {
     CHECK(refused("") == "no values; values such as 4,8,16 or 4:256:x2");
     CHECK(refused("4,,8") == R"(an empty value in "4,,8"; values with one comma between)");
     CHECK(refused("4,") == R"(an empty value in "4,"; values with one comma between)");
+    CHECK(refused("]4,8[") == "the brackets of \"]4,8[\" do not match; values with commas between");
+    CHECK(refused("[4,8").find("do not match") != std::string::npos);
     CHECK(refused("4:2") ==
           "the range \"4:2\" is empty: its step leads away from 2; a step that leads from the "
           "first number to the last");

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "sim/io/json_text.hpp"
@@ -102,6 +103,16 @@ constexpr std::array<std::string_view, 3> kFront = {"time_per_microbatch", "peak
                     .nearest = std::move(nearest)});
 }
 
+/// A field that the points of the sweep have.
+void require_field(const Sweep& sweep, const Field& field, std::string_view option) {
+  const bool of_trials = field.name.starts_with("trials");
+  const bool of_model = better(field.name) == Better::higher;
+  const std::string_view section = of_trials ? "variation" : "model";
+  if ((!of_trials && !of_model) || sweep.may_have(section)) return;
+  fail(option, field.name, fmt::format("no point has {}", field.name),
+       fmt::format("with the config's section {}", section));
+}
+
 const Field& field_of(std::string_view name, std::string_view option) {
   const auto* const found = std::find_if(kFields.begin(), kFields.end(),
                                          [&](const Field& field) { return field.name == name; });
@@ -138,13 +149,26 @@ struct Limit {
     if (counts_bytes) {
       if (const auto bytes = parse_bytes(text); bytes.value) return {*bytes.value, 1};
     }
-    const auto number = parse_decimal(text);
-    if (!number.value) {
+    const ConditionValue value = condition_value(text);
+    if (!std::holds_alternative<Ratio>(value)) {
       wrong(counts_bytes                        ? "bytes such as 1024 or 80GiB"
             : field->counted == Counted::memory ? "a number of microbatches: this run has no bytes"
                                                 : "a number");
     }
-    return reduced(number.value->billionths, Decimal::kOne);
+    return std::get<Ratio>(value);
+  }
+
+  /// Throws Error (bad input) if it means nothing in any run.
+  void require_meaning() const {
+    const bool is_number = std::holds_alternative<Ratio>(condition_value(text));
+    const bool is_time = parse_time_with_unit(text).ticks.has_value();
+    const bool is_bytes = parse_bytes(text).value.has_value();
+    if (is_number || (field->counted == Counted::time && is_time)) return;
+    if ((field->counted == Counted::memory || field->counted == Counted::sent) && is_bytes) return;
+    fail(option, text, fmt::format("\"{}\" is no limit of {}", text, field->name),
+         field->counted == Counted::time     ? "a time such as 4 or 4ms"
+         : field->counted == Counted::number ? "a number"
+                                             : "a number, or bytes such as 80GiB");
   }
 
   bool holds(const Report& report) const {
@@ -162,7 +186,10 @@ Limit limit_of(const std::string& given) {
   }
   const std::string name = given.substr(0, equals);
   const std::string option = "--limit " + name;
-  return {.field = &field_of(name, option), .option = option, .text = given.substr(equals + 1)};
+  const Limit limit = {
+      .field = &field_of(name, option), .option = option, .text = given.substr(equals + 1)};
+  limit.require_meaning();
+  return limit;
 }
 
 std::size_t top_of(const std::string& given) {
@@ -386,7 +413,11 @@ int best(const Request& request, const Registry& registry) {
   for (const std::string& given : request.sweep.limits) limits.push_back(limit_of(given));
   const std::size_t top = top_of(request.sweep.top);
   const Sweep sweep(config_text(request), request.overrides, request.sweep.options);
-  const OutputConfig output = require_some_valid(sweep, registry, {.name = "best"});
+  require_field(sweep, objective, "--objective");
+  for (const Limit& limit : limits) require_field(sweep, *limit.field, limit.option);
+  const RunConfig config = require_some_valid(sweep, registry, {.name = "best"});
+  const OutputConfig& output = config.output;
+  require_different_files(request, config);
   if (output.format == OutputFormat::csv) {
     fail("best", "csv", "best has no csv", "the format table or json");
   }

@@ -191,6 +191,9 @@ void require_different_files(const Request& request, const RunConfig& run) {
   for (const std::string& results : request.plot.results) {
     files.push_back({"the results", "", results == "-" ? "" : results});
   }
+  for (const std::string& part : request.sweep.parts) {
+    for (const char* const ending : {"", ".sweep"}) files.push_back({"a shard", "", part + ending});
+  }
   const std::vector<NamedFile> others = {
       {"the measured times", "", request.measured.csv},
       {"the config", "", config == "-" ? "" : config},
@@ -206,6 +209,11 @@ void require_different_files(const Request& request, const RunConfig& run) {
       {"--svg", "", request.plot.svg, "command line: --svg"},
       {"--html", "", request.plot.html, "command line: --html"}};
   files.insert(files.end(), others.begin(), others.end());
+  if (!request.sweep.out.empty()) {
+    for (const char* const ending : {"", ".sweep", ".part", ".part.sweep"}) {
+      files.push_back({"--out", "", request.sweep.out + ending, "command line: --out"});
+    }
+  }
   for (const NamedFile& file : files) {
     if (file.pointer.empty() || file.path != kStandardOutput || !output.file.empty()) continue;
     throw Error(Fault{.pointer = file.pointer,

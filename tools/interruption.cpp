@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <iterator>
-#include <optional>
 #include <utility>
 
 #include "sim/error.hpp"
@@ -20,9 +19,8 @@ namespace {
 constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
 constexpr int kGraceMilliseconds = 500;
 
-// What goes through the pipe.
-constexpr char kEnded = 0;
-constexpr char kAsked = 1;
+/// What the thread that watches hears of the pipe: a signal is a byte, the end of the work its end.
+enum class Heard { nothing, signal, end };
 
 std::atomic<int> signal_that_came = 0;
 std::atomic<int> wake_descriptor = -1;
@@ -31,19 +29,21 @@ std::atomic<int> wake_descriptor = -1;
 extern "C" void ask_for_end(int signal) {
   const int error_number = errno;
   signal_that_came = signal;
-  [[maybe_unused]] const ssize_t written = ::write(wake_descriptor, &kAsked, 1);
+  const char byte = 0;
+  [[maybe_unused]] const ssize_t written = ::write(wake_descriptor, &byte, 1);
   errno = error_number;
 }
 
-/// The byte that comes within so many milliseconds (-1: whenever), or nothing.
-std::optional<char> next_byte(int descriptor, int milliseconds) {
+/// Within so many milliseconds; -1: whenever.
+Heard hear(int descriptor, int milliseconds) {
   pollfd waited = {.fd = descriptor, .events = POLLIN, .revents = 0};
   int ready = 0;
   do {
     ready = ::poll(&waited, 1, milliseconds);
   } while (ready < 0 && errno == EINTR);
-  char byte = kEnded;
-  return ready > 0 && ::read(descriptor, &byte, 1) == 1 ? std::optional(byte) : std::nullopt;
+  if (ready <= 0) return Heard::nothing;
+  char byte = 0;
+  return ::read(descriptor, &byte, 1) == 1 ? Heard::signal : Heard::end;
 }
 
 }  // namespace
@@ -67,10 +67,9 @@ Interruption::~Interruption() {
   for (std::size_t i = 0; i < std::size(kSignals); ++i) {
     ::sigaction(kSignals[i], &before_[i], nullptr);
   }
-  [[maybe_unused]] const ssize_t written = ::write(wake_[1], &kEnded, 1);
+  ::close(wake_[1]);
   thread_.join();
   ::close(wake_[0]);
-  ::close(wake_[1]);
 }
 
 bool Interruption::requested() const { return signal_that_came != 0; }
@@ -81,8 +80,8 @@ int Interruption::exit_code() const {
 }
 
 void Interruption::watch() {
-  if (next_byte(wake_[0], -1) != kAsked) return;
-  if (next_byte(wake_[0], kGraceMilliseconds) == kEnded) return;
+  if (hear(wake_[0], -1) == Heard::end) return;
+  if (hear(wake_[0], kGraceMilliseconds) == Heard::end) return;
   end_progress_line();
   write_standard_error(last_words_());
   ::_exit(exit_code());

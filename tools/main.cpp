@@ -226,14 +226,20 @@ class CommandLine {
 
   void add_sweep() {
     SweepRequest& sweep = request_.sweep;
+    // An empty shell variable is not the same as no option.
+    const auto not_empty = [](const std::string& given) {
+      return given.empty() ? std::string("no value") : std::string();
+    };
     sweep_ = add_command("sweep", "run every point of a grid over keys of the config");
     add_grid(*sweep_);
     sweep_
         ->add_option("--out", sweep.out,
                      "write results there, as .jsonl or .csv, and go on where an interrupted sweep "
                      "ended; absent: to standard output")
+        ->check(not_empty)
         ->type_name("FILE");
     sweep_->add_option("--shard", sweep.shard, "only part I of N, from 0: every Nth point")
+        ->check(not_empty)
         ->type_name("I/N");
     sweep_->add_flag("--strict", sweep.strict, "an invalid point ends the sweep");
     sweep_->add_flag("--overwrite", sweep.overwrite, "replace the results of another sweep");
@@ -243,6 +249,7 @@ class CommandLine {
         ->type_name("FILE...");
     merge_->add_option("--out", sweep.out, "the file of the whole sweep")
         ->required()
+        ->check(not_empty)
         ->type_name("FILE");
     merge_->add_flag("--overwrite", sweep.overwrite, "replace a file that is there");
     best_ = add_command("best", "the best points of a grid, and its Pareto front");
@@ -250,6 +257,7 @@ class CommandLine {
     best_
         ->add_option("--objective", sweep.objective,
                      "the field to be best in; time_per_microbatch if absent")
+        ->check(not_empty)
         ->type_name("FIELD");
     best_
         ->add_option_function<std::string>(
@@ -257,7 +265,9 @@ class CommandLine {
             "only points with at most so much: peak_memory=80GiB; again for another field")
         ->type_name("FIELD=MOST")
         ->trigger_on_parse();
-    best_->add_option("--top", sweep.top, "how many points; 10 if absent")->type_name("N");
+    best_->add_option("--top", sweep.top, "how many points; 10 if absent")
+        ->check(not_empty)
+        ->type_name("N");
   }
 
   void add_plot() {

@@ -10,6 +10,8 @@
 
 #include "sim/io/sweep_record.hpp"
 #include "tools/driver.hpp"
+#include "tools/files.hpp"
+#include "tools/picture_options.hpp"
 #include "tools/progress.hpp"
 #include "tools/standard_error.hpp"
 #include "tools/sweep_file.hpp"
@@ -33,9 +35,11 @@ class ShardReader {
   std::int64_t point() const { return point_; }
 
   /// The header line of CSV with its end, "" of JSONL.
-  std::string take_header() {
-    if (lines_.peek() == '{' || lines_.peek() == std::ifstream::traits_type::eof()) return "";
-    std::getline(lines_, line_);
+  std::string take_header(SweepFormat format) {
+    if (format == SweepFormat::jsonl) return "";
+    if (!std::getline(lines_, line_) || !line_.starts_with("schema_version,point,")) {
+      fail("its header is missing", kAllowed);
+    }
     return line_ + "\n";
   }
 
@@ -178,23 +182,49 @@ void append_in_order(const Shards& shards, std::int64_t last, SweepFile& file, c
   file.append(batch);
 }
 
+/// The shards say what is merged.
+void require_merge_options(const Request& request) {
+  std::vector<std::string> others;
+  if (request.config_file) others.emplace_back("--config");
+  if (request.no_header) others.emplace_back("--no-header");
+  if (request.formula) others.emplace_back("--formula");
+  for (const Override& given : request.overrides) others.push_back(given.option);
+  std::vector<Fault> faults;
+  for (const std::string& option : others) {
+    faults.push_back({.place = fmt::format("command line: {}", option),
+                      .what = "not an option of a merge",
+                      .allowed = "the options of pipesim merge --help"});
+  }
+  if (!faults.empty()) throw Error(std::move(faults));
+  reject_picture_options(request.picture);
+}
+
 }  // namespace
 
 int merge(const Request& request) {
-  constexpr std::string_view kAllowed = "the options of pipesim merge --help";
-  if (request.config_file || request.no_header || request.formula || !request.overrides.empty()) {
-    throw Error(Fault{.place = "command line: merge",
-                      .what = "a merge has neither config nor format: the shards say both",
-                      .allowed = std::string(kAllowed)});
-  }
+  require_merge_options(request);
+  const SweepFormat format = format_of_name(request.sweep.out);
+  require_different_files(request, {});
   const Shards shards = open_shards(request.sweep.parts);
   require_one_sweep(shards);
+  if (shards.front()->description().format != name(format)) {
+    throw Error(Fault{.place = "command line: --out",
+                      .value = request.sweep.out,
+                      .what = fmt::format("\"{}\" beside shards in {}", request.sweep.out,
+                                          shards.front()->description().format),
+                      .allowed = "a name of that format"});
+  }
   std::int64_t points = 0;
   std::string header;
   for (const auto& shard : shards) {
     points += *shard->description().points;
-    const std::string own = shard->take_header();
-    if (!own.empty()) header = own;
+    const std::string own = shard->take_header(format);
+    if (shard != shards.front() && own != header) {
+      throw Error(Fault{.place = shard->path(),
+                        .what = "another header than that of " + shards.front()->path(),
+                        .allowed = "shards of one sweep"});
+    }
+    header = own;
   }
   SweepFile file(request.sweep.out,
                  {.definition = shards.front()->description().whole(), .header = header},

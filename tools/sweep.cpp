@@ -1,12 +1,14 @@
 // pipesim sweep: every point of a grid.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <functional>
 #include <optional>
 #include <string_view>
 
+#include "sim/io/json_text.hpp"
 #include "sim/io/sweep_record.hpp"
 #include "sim/version.hpp"
 #include "tools/driver.hpp"
@@ -52,19 +54,15 @@ PointRange shard_of(const std::string& text) {
 
 /// By the name of the file, else as the config says.
 SweepFormat format_of(const Request& request, const OutputConfig& output) {
-  const std::string& out = request.sweep.out;
   const bool says_csv = output.format == OutputFormat::csv;
-  if (out.empty()) return says_csv ? SweepFormat::csv : SweepFormat::jsonl;
-  const bool is_csv = out.ends_with(".csv");
-  if (!is_csv && !out.ends_with(".jsonl")) {
-    fail("--out", out, fmt::format("\"{}\" says no format", out),
-         "a name that ends in .jsonl or .csv");
-  }
-  if (output.format != OutputFormat::table && says_csv != is_csv) {
-    fail("--out", out, fmt::format("\"{}\" beside the format {}", out, name(output.format)),
+  if (request.sweep.out.empty()) return says_csv ? SweepFormat::csv : SweepFormat::jsonl;
+  const SweepFormat format = format_of_name(request.sweep.out);
+  if (output.format != OutputFormat::table && says_csv != (format == SweepFormat::csv)) {
+    fail("--out", request.sweep.out,
+         fmt::format("\"{}\" beside the format {}", request.sweep.out, name(output.format)),
          "a name of that format, or no format");
   }
-  return is_csv ? SweepFormat::csv : SweepFormat::jsonl;
+  return format;
 }
 
 void require_options(const Request& request) {
@@ -151,6 +149,45 @@ std::string summary(const std::string& out, const Count& count, std::int64_t fou
   return text;
 }
 
+/// The point of the range that the sweep has after that one; its size if there is none.
+std::int64_t next_point(const Sweep& sweep, const PointRange& range, std::int64_t after) {
+  std::int64_t point = after < 0 ? range.first : after;
+  if (after >= 0 && __builtin_add_overflow(point, range.stride, &point)) return sweep.size();
+  while (point < sweep.size()) {
+    try {
+      if (sweep.has(sweep.values(point))) break;
+    } catch (const Error&) {
+      break;  // it is there, as an invalid one
+    }
+    if (__builtin_add_overflow(point, range.stride, &point)) break;
+  }
+  return std::min(point, sweep.size());
+}
+
+/// Equal for equal results.
+std::string definition_of(const Sweep& sweep, const PointRange& range, SweepFormat format) {
+  std::string files;
+  for (const std::string& path : sweep.input_files()) {
+    // A file that cannot be read is an invalid point, and the same one as long as it cannot.
+    std::string hash = "null";
+    try {
+      hash = json_string(content_hash(read_file(path).text));
+    } catch (const Error&) {
+    }
+    files += fmt::format("{}{}: {}", files.empty() ? "" : ", ", json_string(path), hash);
+  }
+  return fmt::format(
+      R"({{"schema_version": {}, "pipesim_version": "{}", "format": "{}", "shard": "{}/{}", )"
+      R"({}, "files": {{{}}}}})",
+      kResultSchemaVersion, kVersion, name(format), range.first, range.stride, sweep.definition(),
+      files);
+}
+
+void note_no_points(const Request& request, const Sweep& sweep, std::int64_t points) {
+  if (points > 0) return;
+  print_notes(request, {fmt::format("no point is left of the {} of the grid", sweep.size())});
+}
+
 int sweep_to_output(const Sweep& sweep, const Request& request, const Registry& registry,
                     const PointRange& range, SweepFormat format) {
   const SweepWriter writer(sweep, format);
@@ -166,6 +203,7 @@ int sweep_to_output(const Sweep& sweep, const Request& request, const Registry& 
       },
       count);
   out.commit();
+  note_no_points(request, sweep, count.points);
   return interruption.requested() ? interruption.exit_code() : 0;
 }
 
@@ -174,13 +212,9 @@ int sweep_to_file(const Sweep& sweep, const Request& request, const Registry& re
   const std::string& out = request.sweep.out;
   const SweepWriter writer(sweep, format);
   const SweepIdentity identity = {
-      .definition = fmt::format(
-          R"({{"schema_version": {}, "pipesim_version": "{}", "format": "{}", "shard": "{}/{}", {}}})",
-          kResultSchemaVersion, kVersion, name(format), range.first, range.stride,
-          sweep.definition()),
+      .definition = definition_of(sweep, range, format),
       .header = writer.header(),
-      .shard = range.first,
-      .shards = range.stride};
+      .next = [&](std::int64_t after) { return next_point(sweep, range, after); }};
   SweepFile file(out, identity, request.sweep.overwrite);
   print_notes(request, file.notes());
   Count count;
@@ -192,9 +226,14 @@ int sweep_to_file(const Sweep& sweep, const Request& request, const Registry& re
     PointRange rest = range;
     if (file.last_point() >= 0) rest.first = file.last_point() + range.stride;
     const Interruption interruption(last_words);
-    write_points(
-        sweep, registry, request, rest, writer, interruption,
-        [&](std::string_view lines) { file.append(lines); }, count);
+    try {
+      write_points(
+          sweep, registry, request, rest, writer, interruption,
+          [&](std::string_view lines) { file.append(lines); }, count);
+    } catch (const Error&) {
+      if (count.points == 0) file.discard();
+      throw;
+    }
     if (interruption.requested()) {
       write_standard_error(last_words());
       return interruption.exit_code();
@@ -211,9 +250,10 @@ int sweep(const Request& request, const Registry& registry) {
   require_options(request);
   const PointRange range = shard_of(request.sweep.shard);
   const Sweep sweep(config_text(request), request.overrides, request.sweep.options);
-  const OutputConfig output =
+  const RunConfig config =
       require_some_valid(sweep, registry, {.name = "a sweep", .has_own_file = true});
-  const SweepFormat format = format_of(request, output);
+  require_different_files(request, config);
+  const SweepFormat format = format_of(request, config.output);
   if (request.no_header && (format != SweepFormat::csv || !request.sweep.out.empty())) {
     fail("--no-header", "", "only csv on standard output can go without its header",
          "--format csv without --out");

@@ -16,7 +16,6 @@
 
 #include "sim/io/json_tree.hpp"
 #include "sim/io/output_file.hpp"
-#include "sim/io/sweep_record.hpp"
 #include "tools/files.hpp"
 
 namespace pipesim {
@@ -49,6 +48,12 @@ void write_definition(const std::string& path, const std::string& definition) {
 
 void rename_or_fail(const std::string& from, const std::string& to) {
   if (std::rename(from.c_str(), to.c_str()) != 0) fail_to("write", to, errno);
+}
+
+[[noreturn]] void refuse_description(const std::string& path) {
+  throw Error(Fault{.place = path,
+                    .what = "describes no sweep",
+                    .allowed = "what pipesim sweep wrote beside its results, or --overwrite"});
 }
 
 std::string shard_member(std::int64_t shard, std::int64_t shards) {
@@ -87,6 +92,14 @@ void add_differences(const JsonTree& there_tree, std::optional<JsonTree::Id> the
 
 }  // namespace
 
+SweepFormat format_of_name(const std::string& path) {
+  if (path.ends_with(".csv")) return SweepFormat::csv;
+  if (!path.ends_with(".jsonl")) {
+    refuse(path, fmt::format("\"{}\" says no format", path), "a name that ends in .jsonl or .csv");
+  }
+  return SweepFormat::jsonl;
+}
+
 std::string description_path(const std::string& path) { return path + ".sweep"; }
 
 std::string SweepDescription::whole() const {
@@ -99,6 +112,7 @@ std::optional<SweepDescription> read_description(const std::string& path) {
   std::error_code error;
   const std::string from = description_path(path);
   if (!fs::exists(from, error)) return std::nullopt;
+  if (!fs::is_regular_file(from, error)) refuse_description(from);
   std::string text = read_file(from).text;
   while (text.ends_with('\n')) text.pop_back();
   SweepDescription description;
@@ -120,10 +134,12 @@ std::optional<SweepDescription> read_description(const std::string& path) {
                        description.shards <= kMostShards && shard != std::string::npos &&
                        is_json(text) &&
                        text.find(shard_member(description.shard, description.shards)) == shard;
-  if (!is_ours) {
-    throw Error(Fault{.place = from,
-                      .what = "describes no sweep",
-                      .allowed = "what pipesim sweep wrote beside its results"});
+  if (!is_ours) refuse_description(from);
+  constexpr std::string_view kFormatKey = "\"format\": \"";
+  const std::size_t format = text.find(kFormatKey);
+  if (format < shard) {
+    const std::size_t begin = format + kFormatKey.size();
+    description.format = text.substr(begin, text.find('"', begin) - begin);
   }
   description.definition = std::move(text);
   return description;
@@ -147,12 +163,21 @@ SweepFile::SweepFile(const std::string& path, const SweepIdentity& identity, boo
     refuse(path, fmt::format("\"{}\" is no file that a sweep can continue", path),
            "a file; without --out the results go to standard output");
   }
-  path_ = fs::is_symlink(path, error) ? fs::canonical(path, error).string() : path;
+  path_ = path;
+  if (fs::is_symlink(path, error)) {
+    path_ = fs::canonical(path, error).string();
+    if (error) {
+      refuse(path, fmt::format("\"{}\" is a symbolic link that leads to no file", path),
+             "a file, or a link to one");
+    }
+  }
   part_ = path_ + ".part";
+  was_there_ = fs::exists(part_, error);
   lock();
   try {
     take_over(identity, overwrite);
   } catch (...) {
+    if (!was_there_) ::unlink(part_.c_str());
     ::close(descriptor_);
     throw;
   }
@@ -190,32 +215,35 @@ void SweepFile::take_over(const SweepIdentity& identity, bool overwrite) {
   std::error_code error;
   const bool is_there = fs::exists(path_, error);
   const bool has_part = fs::file_size(part_, error) > 0;
-  const auto remove_empty_part = [&] {
-    if (!has_part) ::unlink(part_.c_str());
+  const auto read = [&](const std::string& path) -> std::optional<SweepDescription> {
+    try {
+      return read_description(path);
+    } catch (const Error&) {
+      if (!overwrite) throw;
+      return std::nullopt;
+    }
   };
-  const std::optional<SweepDescription> of_file = read_description(path_);
-  std::optional<SweepDescription> of_part = read_description(part_);
-  // A sweep that was ended while it put its files in place has renamed the description alone.
-  const bool ended_while_finishing = has_part && !of_part && of_file;
-  if (ended_while_finishing) of_part = of_file;
-
+  const std::optional<SweepDescription> of_file = read(path_);
+  const std::optional<SweepDescription> of_part = read(part_);
   const auto is_same = [&](const std::optional<SweepDescription>& description) {
-    return description && description->definition == definition_;
+    return description && sweep_differences(description->definition, definition_).empty();
   };
-  if (is_there && !overwrite && !ended_while_finishing && is_same(of_file)) {
+  // It had all its points when it was ended, while it put its files in place.
+  const bool was_finishing = !of_file && of_part && of_part->points && is_same(of_part);
+  if (was_finishing && is_there && !has_part) {
+    rename_or_fail(description_path(part_), description_path(path_));
+  }
+  if (is_there && !overwrite && !(was_finishing && has_part)) {
+    if (!was_finishing) require_same(path_, of_file);
     is_complete_ = true;
-    found_ = of_file->points.value_or(0);
-    remove_empty_part();
+    found_ = (was_finishing ? of_part : of_file)->points.value_or(0);
+    if (!was_there_) ::unlink(part_.c_str());
     return;
   }
   if (has_part && (is_same(of_part) || !overwrite)) {
     require_same(part_, of_part);
     read_part(identity);
     return;
-  }
-  if (is_there && !overwrite) {
-    remove_empty_part();
-    require_same(path_, of_file);
   }
   begin_anew(identity);
 }
@@ -269,10 +297,8 @@ void SweepFile::read_part(const SweepIdentity& identity) {
       break;
     }
     const std::int64_t point = SweepWriter::point_of(line);
-    const bool is_ours = expects_header
-                             ? line + "\n" == identity.header
-                             : point > last_point_ && point % identity.shards == identity.shard;
-    if (!is_ours) {
+    const bool is_next = identity.next ? point == identity.next(last_point_) : point > last_point_;
+    if (expects_header ? line + "\n" != identity.header : point < 0 || !is_next) {
       refuse(part_,
              fmt::format("\"{}\" is damaged: after {} bytes stands no result of this sweep", part_,
                          whole),
@@ -308,11 +334,13 @@ void SweepFile::discard() {
   ::unlink(description_path(part_).c_str());
 }
 
+// A file beside which another sweep's description stands would be taken for that sweep's.
 void SweepFile::finish(std::int64_t points) {
   if (::fsync(descriptor_) != 0) fail_to("write", part_, errno);
   write_definition(part_, with_points(definition_, points));
-  rename_or_fail(description_path(part_), description_path(path_));
+  ::unlink(description_path(path_).c_str());
   rename_or_fail(part_, path_);
+  rename_or_fail(description_path(part_), description_path(path_));
 }
 
 }  // namespace pipesim

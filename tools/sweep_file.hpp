@@ -2,26 +2,32 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "sim/error.hpp"
+#include "sim/io/sweep_record.hpp"
 
 namespace pipesim {
 
 /// Who writes what: equal for the same sweep, whatever the order of keys in its source.
 struct SweepIdentity {
-  std::string definition;   ///< a JSON object
-  std::string header;       ///< the line that begins the file; "" is none
-  std::int64_t shard = 0;   ///< the point of the grid with which this part of it begins
-  std::int64_t shards = 1;  ///< from one of its points to the next
+  std::string definition;  ///< a JSON object
+  std::string header;      ///< the line that begins the file; "" is none
+  /// The point that the sweep has after that one, -1 for the first; empty: not known.
+  std::function<std::int64_t(std::int64_t after)> next{};
 };
+
+/// The format that the name of a file says. Throws Error (bad input) if it says none.
+SweepFormat format_of_name(const std::string& path);
 
 /// What FILE.sweep says of the results in FILE.
 struct SweepDescription {
   std::string definition;                ///< of the shard, without the points
+  std::string format;                    ///< as a name of SweepFormat
   std::int64_t shard = 0;                ///< this one
   std::int64_t shards = 1;               ///< of so many
   std::optional<std::int64_t> points{};  ///< lines of points in the file; none: not complete
@@ -78,6 +84,7 @@ class SweepFile {
   std::string part_;
   std::string definition_;
   int descriptor_ = -1;
+  bool was_there_ = false;  // the part
   bool is_complete_ = false;
   std::int64_t found_ = 0;
   std::int64_t last_point_ = -1;

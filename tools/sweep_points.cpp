@@ -108,18 +108,19 @@ std::int64_t points_in(const PointRange& range, std::int64_t size) {
   return range.first >= size ? 0 : (size - range.first - 1) / range.stride + 1;
 }
 
-void require_results_only(const LoadedConfig& loaded, const GridCommand& command) {
-  const OutputConfig& output = loaded.config.output;
+void require_results_only(const OutputConfig& output, const ConfigPlaces& places,
+                          const GridCommand& command) {
   try {
     reject_traces(output, command.name, "a run");
     reject_pictures({}, output, command.name);
     reject(!output.file.empty() && command.has_own_file, "/output/file",
            fmt::format("{} writes to --out", command.name), "--out FILE");
   } catch (const Error& error) {
-    throw loaded.places.located(error);
+    throw places.located(error);
   }
 }
 
+/// The same thing that is wrong.
 bool is_same(const Fault& left, const Fault& right) {
   return left.pointer == right.pointer && left.what == right.what;
 }
@@ -161,7 +162,12 @@ void run_points(const Sweep& sweep, const Registry& registry, const PointRange& 
     for (std::int64_t index = piece.begin; index < piece.end; ++index) {
       const std::int64_t point = range.first + index * range.stride;
       std::vector<SweepValue> values = sweep.values(point);
-      if (!sweep.has(values)) continue;
+      try {
+        if (!sweep.has(values)) continue;
+      } catch (const Error& error) {
+        results.push_back({.point = point, .values = std::move(values), .error = error});
+        continue;
+      }
       results.push_back(result_of(point, std::move(values), *reader, registry, memory));
     }
     readers.give_back(std::move(reader));
@@ -183,8 +189,8 @@ PointResult run_one_point(const Sweep& sweep, const Registry& registry, std::int
   return result_of(point, sweep.values(point), reader, registry, memory);
 }
 
-OutputConfig require_some_valid(const Sweep& sweep, const Registry& registry,
-                                const GridCommand& command) {
+RunConfig require_some_valid(const Sweep& sweep, const Registry& registry,
+                             const GridCommand& command) {
   constexpr std::int64_t kSample = 64;
   const std::vector<ScheduleSignature> schedules = signatures(registry);
   SweepPointReader reader(sweep, schedules);
@@ -195,11 +201,11 @@ OutputConfig require_some_valid(const Sweep& sweep, const Registry& registry,
     const auto point =
         static_cast<std::int64_t>(count == 1 ? 0 : Int128{sweep.size() - 1} * i / (count - 1));
     const std::vector<SweepValue> values = sweep.values(point);
-    if (!sweep.has(values)) continue;
     try {
+      if (!sweep.has(values)) continue;
       const LoadedConfig loaded = reader.read(values);
-      require_results_only(loaded, command);
-      return loaded.config.output;
+      require_results_only(loaded.config.output, loaded.places, command);
+      return loaded.config;
     } catch (const Error& error) {
       if (!shared) {
         shared = error.faults();
@@ -212,7 +218,16 @@ OutputConfig require_some_valid(const Sweep& sweep, const Registry& registry,
     }
   }
   if (shared && !shared->empty()) throw Error(std::move(*shared));
-  return {};
+  const ConfigText outputs_alone = {
+      .name = "output",
+      .text =
+          fmt::format(R"({{"p": 1, "m": 1, "t_f": 1, "t_b": 1, "schedule": "{}", "output": {}}})",
+                      schedules.front().name, sweep.output_json())};
+  const LoadedConfig loaded = read_config(outputs_alone, {}, schedules);
+  require_results_only(loaded.config.output, loaded.places, command);
+  RunConfig config;
+  config.output = loaded.config.output;
+  return config;
 }
 
 }  // namespace pipesim

@@ -57,10 +57,11 @@ struct GridCommand {
   bool has_own_file = false;  ///< that output.file does not name
 };
 
-/// What the config says of outputs. Throws Error (bad input) with the faults that all points share,
-/// as far as a sample of them tells: they are faults of the config or of what varies, not of a
-/// point. Also if the config asks for more than the command writes.
-OutputConfig require_some_valid(const Sweep& sweep, const Registry& registry,
-                                const GridCommand& command);
+/// A point's config, as far as one of a sample is valid, else what the config says of outputs.
+/// Throws Error (bad input) with the faults that all points share, as far as a sample of them
+/// tells: they are faults of the config or of what varies, not of a point. Also if the config asks
+/// for more than the command writes.
+RunConfig require_some_valid(const Sweep& sweep, const Registry& registry,
+                             const GridCommand& command);
 
 }  // namespace pipesim

@@ -163,7 +163,10 @@ std::string schedule_json(const RunConfig& config);
 /// holds: reading it again gives the same run. Output paths are not part of it.
 std::string resolved_json(const RunConfig& config);
 
-/// A 128-bit hash (XXH3) in hexadecimal of what is simulated: resolved_json() without `output`.
+/// A 128-bit hash (XXH3) in hexadecimal.
+std::string content_hash(std::string_view text);
+
+/// The hash of what is simulated: resolved_json() without `output`.
 std::string config_hash(const RunConfig& config);
 
 }  // namespace pipesim

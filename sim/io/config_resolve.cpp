@@ -329,10 +329,13 @@ std::string resolved_json(const RunConfig& config) {
                      name(config.output.format));
 }
 
-std::string config_hash(const RunConfig& config) {
-  const std::string text = "{" + simulated_members(config) + "}";
+std::string content_hash(std::string_view text) {
   const XXH128_hash_t hash = XXH3_128bits(text.data(), text.size());
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+std::string config_hash(const RunConfig& config) {
+  return content_hash("{" + simulated_members(config) + "}");
 }
 
 }  // namespace pipesim

@@ -21,6 +21,8 @@ class ExactDecimal {
   int sign() const { return digits_.empty() ? 0 : is_negative_ ? -1 : 1; }
   /// The power of ten that is just above the magnitude: 1 for 9.5, 2 for 10. 0 for 0.
   int exponent() const { return exponent_; }
+  /// The magnitude is 0.DIGITS * 10^exponent(); "" for 0.
+  const std::string& digits() const { return digits_; }
   /// Times 10^power, nothing if that is out of range.
   std::optional<ExactDecimal> scaled(int power) const;
   /// As a JSON number, the shortest without an exponent from 1e-9 to below 1e21: "0.25", "-3".

@@ -6,6 +6,8 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "sim/io/json_text.hpp"
+
 namespace pipesim {
 
 namespace {
@@ -109,6 +111,21 @@ void JsonTree::remove_member(Id object, std::string_view key) {
     if (this->key(member) != key) others.push_back(member);
   }
   set_children(object, others);
+}
+
+std::string canonical_json(const JsonTree& tree, JsonTree::Id id) {
+  const bool is_object = tree.kind(id) == JsonKind::object;
+  if (!is_object && tree.kind(id) != JsonKind::array) {
+    return tree.kind(id) == JsonKind::string ? json_string(tree.string(id))
+                                             : std::string(tree.raw(id));
+  }
+  std::string text;
+  for (const JsonTree::Id child : tree.children(id)) {
+    if (!text.empty()) text += ", ";
+    if (is_object) text += json_string(tree.key(child)) + ": ";
+    text += canonical_json(tree, child);
+  }
+  return is_object ? "{" + text + "}" : "[" + text + "]";
 }
 
 std::string_view JsonTree::raw(Id id) const {

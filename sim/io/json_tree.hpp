@@ -150,6 +150,9 @@ class JsonTree {
   std::vector<Id> links_;
 };
 
+/// The value and all in it, in its order, on one line and spaced in one way.
+std::string canonical_json(const JsonTree& tree, JsonTree::Id id);
+
 /// Whether the whole text is one JSON value, of whatever depth.
 bool is_json(std::string_view text);
 

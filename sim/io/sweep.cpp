@@ -18,26 +18,11 @@ constexpr std::string_view kAxisAllowed = "PATH=VALUES, such as m=4:256:x2";
 constexpr std::string_view kSectionAllowed =
     "an array of values, or a text such as \"4:256:x2\" or \"gpipe,1f1b\"";
 
-/// The value and all in it, in its order, written in one way whatever the source's spaces.
-std::string canonical(const JsonTree& tree, JsonTree::Id id) {
-  const bool is_object = tree.kind(id) == JsonKind::object;
-  if (!is_object && tree.kind(id) != JsonKind::array) {
-    return tree.kind(id) == JsonKind::string ? json_string(tree.string(id))
-                                             : std::string(tree.raw(id));
-  }
-  std::string text;
-  for (const JsonTree::Id child : tree.children(id)) {
-    if (!text.empty()) text += ", ";
-    if (is_object) text += json_string(tree.key(child)) + ": ";
-    text += canonical(tree, child);
-  }
-  return is_object ? "{" + text + "}" : "[" + text + "]";
-}
-
 /// The first fault of an error, at its place.
-Fault at_place(const Error& error, const std::string& place) {
+Fault at_place(const Error& error, const std::string& place, std::string pointer = "") {
   Fault fault = error.faults().front();
   fault.place = place;
+  fault.pointer = std::move(pointer);
   return fault;
 }
 
@@ -77,6 +62,14 @@ std::string SweepValue::plain() const {
   return tree.string(tree.parse({.text = text}, faults));
 }
 
+std::string SweepValue::named() const {
+  if (!text.starts_with('{') || !is_json(text)) return plain();
+  JsonTree tree;
+  JsonFaults faults;
+  const auto name = tree.find(tree.parse({.text = text}, faults), "name");
+  return name && tree.kind(*name) == JsonKind::string ? tree.string(*name) : text;
+}
+
 Sweep::Sweep(const std::optional<ConfigText>& file, std::span<const Override> overrides,
              const SweepOptions& options) {
   JsonFaults faults;
@@ -88,13 +81,12 @@ Sweep::Sweep(const std::optional<ConfigText>& file, std::span<const Override> ov
   std::vector<Fault> given;
   for (const AxisOption& option : options.axes) add_option(option, given);
   for (const Override& fixed : overrides) {
-    const auto varies = [&](const SweepAxis& axis) { return axis.path == fixed.path; };
-    if (std::any_of(axes_.begin(), axes_.end(), varies)) {
-      given.push_back(
-          {.place = command_line(fixed.option),
-           .value = fixed.value,
-           .what = fmt::format("{} varies, so that no point has this value", fixed.path),
-           .allowed = "one of the two"});
+    for (const SweepAxis& axis : axes_) {
+      if (!is_section(fixed.path, axis.path)) continue;
+      given.push_back({.place = command_line(fixed.option),
+                       .value = fixed.value,
+                       .what = fmt::format("{} varies, so that no point has this value", axis.path),
+                       .allowed = "one of the two"});
     }
   }
   if (given.empty() && axes_.empty()) {
@@ -105,7 +97,9 @@ Sweep::Sweep(const std::optional<ConfigText>& file, std::span<const Override> ov
   }
   if (given.empty()) arrange(given);
   if (!given.empty()) throw Error(std::move(given));
-  for (const std::string& text : options.conditions) add_condition(text, command_line("--where"));
+  for (const std::string& text : options.conditions) {
+    add_condition(text, command_line("--where"), "");
+  }
   bind_conditions();
 }
 
@@ -128,7 +122,7 @@ void Sweep::read_section() {
         add_axis({.path = path,
                   .option = fmt::format("sweep.{}.{}", key, path),
                   .text = tree_.kind(member) == JsonKind::string ? tree_.string(member)
-                                                                 : canonical(tree_, member),
+                                                                 : canonical_json(tree_, member),
                   .is_list = tree_.kind(member) != JsonKind::string,
                   .is_zipped = std::string_view(key) == "zip"},
                  faults, member);
@@ -141,7 +135,7 @@ void Sweep::read_section() {
   faults.throw_if_any();
   if (condition) {
     const std::string place = tree_.placed({}, tree_.position(where->id)).place;
-    add_condition(*condition, place);
+    add_condition(*condition, place, "/sweep/where");
   }
   tree_.remove_member(root_, "sweep");
 }
@@ -169,7 +163,7 @@ void Sweep::add_axis(SweepAxis axis, JsonFaults& faults, JsonTree::Id at) {
     } else {
       std::vector<std::string> listed;
       for (const JsonTree::Id element : tree_.children(at)) {
-        listed.push_back(canonical(tree_, element));
+        listed.push_back(canonical_json(tree_, element));
       }
       axis.values = SweepValues::list(std::move(listed));
     }
@@ -254,11 +248,13 @@ void Sweep::arrange(std::vector<Fault>& faults) {
   }
 }
 
-void Sweep::add_condition(const std::string& text, const std::string& place) {
+void Sweep::add_condition(const std::string& text, const std::string& place,
+                          const std::string& pointer) {
   try {
-    conditions_.push_back({.expression = SweepCondition(text), .place = place, .sources = {}});
+    conditions_.push_back(
+        {.expression = SweepCondition(text), .place = place, .pointer = pointer, .sources = {}});
   } catch (const Error& error) {
-    throw Error(at_place(error, place));
+    throw Error(at_place(error, place, pointer));
   }
 }
 
@@ -269,12 +265,20 @@ void Sweep::bind_conditions() {
                                      [&](const SweepAxis& each) { return each.path == path; });
       const auto index = static_cast<std::size_t>(axis - axes_.begin());
       condition.sources.emplace_back(
-          index, axis == axes_.end() ? fixed_value(path, condition.place) : ConditionValue());
+          index, axis == axes_.end() ? fixed_value(path, condition) : ConditionValue());
     }
   }
 }
 
-ConditionValue Sweep::fixed_value(const std::string& path, const std::string& place) const {
+ConditionValue Sweep::fixed_value(const std::string& path, const Condition& condition) const {
+  for (const SweepAxis& axis : axes_) {
+    if (!is_section(path, axis.path) && !is_section(axis.path, path)) continue;
+    throw Error(Fault{.place = condition.place,
+                      .pointer = condition.pointer,
+                      .value = path,
+                      .what = fmt::format("{} has no value of its own: {} varies", path, axis.path),
+                      .allowed = "the path that varies"});
+  }
   std::string pointer;
   for (std::string_view rest = path;; rest.remove_prefix(rest.find('.') + 1)) {
     pointer = child_pointer(pointer, rest.substr(0, rest.find('.')));
@@ -290,7 +294,8 @@ ConditionValue Sweep::fixed_value(const std::string& path, const std::string& pl
     for (const SweepAxis& axis : axes_) known.push_back(axis.path);
     for (const JsonTree::Id member : tree_.children(root_)) known.emplace_back(tree_.key(member));
     throw Error(
-        Fault{.place = place,
+        Fault{.place = condition.place,
+              .pointer = condition.pointer,
               .value = path,
               .what = fmt::format("{} has no value: it does not vary and the config {}", path,
                                   found.exact ? "has more than one there" : "has none"),
@@ -316,12 +321,12 @@ bool Sweep::has(const std::vector<SweepValue>& values) const {
   return std::all_of(conditions_.begin(), conditions_.end(), [&](const Condition& condition) {
     std::vector<ConditionValue> operands;
     for (const auto& [axis, fixed] : condition.sources) {
-      operands.push_back(axis < values.size() ? condition_value(values[axis].plain()) : fixed);
+      operands.push_back(axis < values.size() ? condition_value(values[axis].named()) : fixed);
     }
     try {
       return condition.expression.holds(operands);
     } catch (const Error& error) {
-      throw Error(at_place(error, condition.place));
+      throw Error(at_place(error, condition.place, condition.pointer));
     }
   });
 }
@@ -330,6 +335,37 @@ bool Sweep::may_have(std::string_view section) const {
   return tree_.find(root_, section).has_value() ||
          std::any_of(axes_.begin(), axes_.end(),
                      [&](const SweepAxis& axis) { return is_section(axis.path, section); });
+}
+
+std::string Sweep::output_json() const {
+  const auto output = tree_.find(root_, "output");
+  return output ? canonical_json(tree_, *output) : "{}";
+}
+
+std::vector<std::string> Sweep::input_files() const {
+  std::vector<std::string> files;
+  const auto add = [&](const JsonTree& tree, std::optional<JsonTree::Id> name) {
+    if (name && tree.kind(*name) == JsonKind::string) files.push_back(tree.string(*name));
+  };
+  add(tree_, tree_.find(root_, "costs"));
+  if (const auto schedule = tree_.find(root_, "schedule")) {
+    add(tree_, tree_.find(*schedule, "file"));
+  }
+  for (const SweepAxis& axis : axes_) {
+    if (axis.path != "costs" && !is_section(axis.path, "schedule")) continue;
+    for (std::int64_t i = 0; i < axis.values.size(); ++i) {
+      const SweepValue value = {.axis = &axis, .text = axis.values[i]};
+      if (axis.path == "costs" || axis.path == "schedule.file") files.push_back(value.plain());
+      if (axis.path != "schedule" || !value.text.starts_with('{')) continue;
+      JsonTree tree;
+      JsonFaults doubled;
+      const JsonTree::Id root = tree.parse({.text = value.text}, doubled);
+      add(tree, tree.find(root, "file"));
+    }
+  }
+  std::sort(files.begin(), files.end());
+  files.erase(std::unique(files.begin(), files.end()), files.end());
+  return files;
 }
 
 std::string Sweep::definition() const {
@@ -351,7 +387,7 @@ std::string Sweep::definition() const {
     order += (order.empty() ? "" : ", ") + json_string(axis.path);
   }
   return fmt::format(R"("config": {}, "vary": {{{}}}, "zip": {{{}}}, "order": [{}], "where": [{}])",
-                     canonical(tree_, root_), axes(false), axes(true), order, conditions);
+                     canonical_json(tree_, root_), axes(false), axes(true), order, conditions);
 }
 
 }  // namespace pipesim

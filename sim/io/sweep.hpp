@@ -48,6 +48,8 @@ struct SweepValue {
   std::string json() const;
   /// A string without its quotes, else as it stands.
   std::string plain() const;
+  /// The same, but the name of an object that has one, as a schedule has.
+  std::string named() const;
 };
 
 /// A config document and the axes of its `sweep` section and of the command line. An axis of the
@@ -69,25 +71,32 @@ class Sweep {
   /// Whether some point may have the section of the config, such as "model".
   bool may_have(std::string_view section) const;
 
-  /// All that decides what the points are, as members of a JSON object; equal for equal sweeps.
+  /// The config's section `output`, as JSON.
+  std::string output_json() const;
+  /// The files that points read, each once.
+  std::vector<std::string> input_files() const;
+  /// All that decides what the points are but the contents of input_files(), as members of a JSON
+  /// object; equal for equal sweeps.
   std::string definition() const;
 
  private:
   friend class SweepPointReader;
 
-  void read_section();
-  void add_axis(SweepAxis axis, JsonFaults& faults, JsonTree::Id at);
-  void add_option(const AxisOption& option, std::vector<Fault>& faults);
-  void add_condition(const std::string& text, const std::string& place);
-  void bind_conditions();
-  void arrange(std::vector<Fault>& faults);
-  ConditionValue fixed_value(const std::string& path, const std::string& place) const;
-
   struct Condition {
     SweepCondition expression;
     std::string place;
+    std::string pointer;
     std::vector<std::pair<std::size_t, ConditionValue>> sources;  // axis, or past them all a value
   };
+
+  void read_section();
+  void add_axis(SweepAxis axis, JsonFaults& faults, JsonTree::Id at);
+  void add_option(const AxisOption& option, std::vector<Fault>& faults);
+  void add_condition(const std::string& text, const std::string& place, const std::string& pointer);
+  void bind_conditions();
+  void arrange(std::vector<Fault>& faults);
+  ConditionValue fixed_value(const std::string& path, const Condition& condition) const;
+
   struct Digit {
     std::vector<std::size_t> axes;
     std::int64_t size = 0;

@@ -10,6 +10,7 @@
 #include "sim/error.hpp"
 #include "sim/io/exact_decimal.hpp"
 #include "sim/io/json_scan.hpp"
+#include "sim/io/json_tree.hpp"
 
 namespace pipesim {
 
@@ -26,23 +27,21 @@ bool is_word(char c) {
 std::optional<Ratio> exact(std::string_view number) {
   const auto decimal = ExactDecimal::parse(number);
   if (!decimal) return std::nullopt;
-  const std::string text = decimal->text();
+  constexpr int kMostPlaces = 35;
   Ratio ratio;
-  bool has_point = false;
-  for (const char c : text) {
-    if (c == '-') continue;
-    if (c == '.') {
-      has_point = true;
-      continue;
-    }
-    if (c < '0' || c > '9' || ratio.numerator >= kLargest / 10 ||
-        ratio.denominator >= kLargest / 10) {
-      return std::nullopt;
-    }
+  int places = -decimal->exponent();
+  for (const char c : decimal->digits()) {
+    if (ratio.numerator >= kLargest / 10) return std::nullopt;
     ratio.numerator = ratio.numerator * 10 + (c - '0');
-    if (has_point) ratio.denominator *= 10;
+    ++places;
   }
-  if (text.starts_with('-')) ratio.numerator = -ratio.numerator;
+  if (places > kMostPlaces) return std::nullopt;
+  for (; places > 0; --places) ratio.denominator *= 10;
+  for (; places < 0; ++places) {
+    if (ratio.numerator >= kLargest / 10) return std::nullopt;
+    ratio.numerator *= 10;
+  }
+  if (decimal->sign() < 0) ratio.numerator = -ratio.numerator;
   return reduced(ratio.numerator, ratio.denominator);
 }
 
@@ -171,6 +170,11 @@ class ConditionParser {
   }
 
   std::size_t add_node(const SweepCondition::Node& node) {
+    // What is joined from left to right is as deep as it is long.
+    constexpr std::size_t kMostNodes = 1000;
+    if (condition_.nodes_.size() == kMostNodes) {
+      fail("has more than 1000 values and operators", "several conditions, or a shorter one");
+    }
     condition_.nodes_.push_back(node);
     return condition_.nodes_.size() - 1;
   }
@@ -193,13 +197,15 @@ class ConditionParser {
 
   [[noreturn]] void fail_here() {
     skip();
-    fail(at_ == text_.size() ? "ends where a value should stand"
-                             : fmt::format("is not understood from \"{}\" on", text_.substr(at_)),
+    fail(at_ == text_.size()
+             ? "ends where a value should stand"
+             : fmt::format("is not understood from \"{}\" on", abbreviated(text_.substr(at_))),
          "such as m >= p && m % p == 0, or schedule != \"gpipe\"");
   }
 
   [[noreturn]] void fail(const std::string& why, std::string allowed) const {
-    condition_.fail(fmt::format("the condition \"{}\" {}", text_, why), std::move(allowed));
+    condition_.fail(fmt::format("the condition \"{}\" {}", abbreviated(text_), why),
+                    std::move(allowed));
   }
 
   SweepCondition& condition_;
@@ -220,7 +226,7 @@ bool SweepCondition::truth(std::size_t node, const std::vector<ConditionValue>& 
   const Result result = evaluate(node, values);
   const bool* const truth = std::get_if<bool>(&result);
   if (!truth) {
-    fail(fmt::format("the condition \"{}\" takes a value for a truth", text_),
+    fail(fmt::format("the condition \"{}\" takes a value for a truth", abbreviated(text_)),
          "comparisons, joined by && and ||");
   }
   return *truth;
@@ -230,7 +236,7 @@ Ratio SweepCondition::number(std::size_t node, const std::vector<ConditionValue>
   const Result result = evaluate(node, values);
   if (const Ratio* const number = std::get_if<Ratio>(&result)) return *number;
   const std::string* const text = std::get_if<std::string>(&result);
-  fail(fmt::format("the condition \"{}\" takes {} for a number", text_,
+  fail(fmt::format("the condition \"{}\" takes {} for a number", abbreviated(text_),
                    text ? fmt::format("\"{}\"", *text) : "a truth"),
        "numbers; texts are compared with == and != only");
 }
@@ -256,7 +262,7 @@ SweepCondition::Result SweepCondition::evaluate(std::size_t index,
     if (ratio.numerator < kSmall && ratio.numerator > -kSmall && ratio.denominator < kSmall) {
       return ratio;
     }
-    fail(fmt::format("the condition \"{}\" calculates with too large a number", text_),
+    fail(fmt::format("the condition \"{}\" calculates with too large a number", abbreviated(text_)),
          "numbers below 2^60");
   };
   switch (node.kind) {
@@ -299,13 +305,15 @@ SweepCondition::Result SweepCondition::evaluate(std::size_t index,
       const Ratio divisor = right();
       if (divisor.numerator == 0) break;
       if (dividend.denominator != 1 || divisor.denominator != 1) {
-        fail(fmt::format("the condition \"{}\" takes a fraction for a whole number", text_),
+        fail(fmt::format("the condition \"{}\" takes a fraction for a whole number",
+                         abbreviated(text_)),
              "whole numbers on both sides of %");
       }
       return Ratio{dividend.numerator % divisor.numerator, 1};
     }
   }
-  fail(fmt::format("the condition \"{}\" divides by 0", text_), "a divisor other than 0");
+  fail(fmt::format("the condition \"{}\" divides by 0", abbreviated(text_)),
+       "a divisor other than 0");
 }
 
 void SweepCondition::fail(std::string what, std::string allowed) const {

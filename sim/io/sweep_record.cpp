@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "sim/io/csv_fields.hpp"
@@ -139,13 +140,14 @@ std::string SweepWriter::csv_line(const SweepRecord& record) const {
 }
 
 std::int64_t SweepWriter::point_of(std::string_view line) {
-  constexpr std::string_view kKey = "\"point\": ";
-  if (line.starts_with('{')) {
-    const std::size_t key = line.find(kKey);
-    return key == std::string_view::npos ? -1 : leading_number(line.substr(key + kKey.size()));
-  }
-  const std::size_t comma = line.find(',');
-  return comma == std::string_view::npos ? -1 : leading_number(line.substr(comma + 1));
+  const std::string json =
+      fmt::format(R"({{"schema_version": {}, "point": )", kResultSchemaVersion);
+  const std::string csv = fmt::format("{},", kResultSchemaVersion);
+  const bool is_json_line = line.starts_with(json) && line.ends_with('}');
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' '; };
+  if (std::any_of(line.begin(), line.end(), is_control)) return -1;
+  if (is_json_line) return leading_number(line.substr(json.size()));
+  return line.starts_with(csv) ? leading_number(line.substr(csv.size())) : -1;
 }
 
 }  // namespace pipesim

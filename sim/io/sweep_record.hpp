@@ -40,7 +40,7 @@ class SweepWriter {
   /// What stands before the first record: a line, or nothing.
   std::string header() const;
   std::string line(const SweepRecord& record) const;
-  /// The point of a line of its own, -1 if it is none.
+  /// The point of a line (without its end) that line() may have written, else -1.
   static std::int64_t point_of(std::string_view line);
 
  private:

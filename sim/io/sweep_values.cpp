@@ -86,7 +86,24 @@ std::string text_of(const Number& number) {
   return digits + number.unit;
 }
 
-/// At commas outside of brackets and strings.
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  const std::size_t begin = std::min(text.find_first_not_of(kSpace), text.size());
+  text.remove_prefix(begin);
+  return text.substr(0, text.find_last_not_of(kSpace) + 1);
+}
+
+/// On one line.
+std::string value_of(std::string_view text) {
+  if (!text.starts_with('[') && !text.starts_with('{')) return std::string(text);
+  if (!is_json(text)) return std::string(text);
+  JsonTree tree;
+  JsonFaults doubled;  // for the reader of the config to say
+  const JsonTree::Id root = tree.parse({.text = std::string(text)}, doubled);
+  return canonical_json(tree, root);
+}
+
+/// At commas outside of brackets and strings, without the spaces around.
 std::vector<std::string_view> split(std::string_view text) {
   std::vector<std::string_view> parts;
   int depth = 0;
@@ -95,11 +112,16 @@ std::vector<std::string_view> split(std::string_view text) {
     const char c = text[at];
     if (c == '[' || c == '{') ++depth;
     if (c == ']' || c == '}') --depth;
+    if (depth < 0) break;
     if (c != ',' || depth > 0) continue;
-    parts.push_back(text.substr(begin, at - begin));
+    parts.push_back(trimmed(text.substr(begin, at - begin)));
     begin = at + 1;
   }
-  parts.push_back(text.substr(begin));
+  if (depth != 0) {
+    fail(text, fmt::format("the brackets of \"{}\" do not match", abbreviated(text)),
+         "values with commas between");
+  }
+  parts.push_back(trimmed(text.substr(begin)));
   return parts;
 }
 
@@ -137,7 +159,7 @@ SweepValues SweepValues::parse(std::string_view text) {
     if (!is_json(part) && looks_like_range(part)) {
       values.add_range(part);
     } else {
-      values.add(std::string(part));
+      values.add(value_of(part));
     }
   }
   return values;

@@ -86,12 +86,22 @@ TEST_SUITE("cli") {
     CHECK(refused("0.jsonl 1.jsonl 2.jsonl") == "1.jsonl: its last line has no end" + as_written);
     write_file(directory.path("1.jsonl"), whole.substr(0, whole.find('\n') + 1));
     CHECK(refused("0.jsonl 1.jsonl 2.jsonl") == "1.jsonl: 1 of 6 points are in it" + as_written);
+    for (const std::string& damaged :
+         {whole.substr(0, 100) + whole.substr(110), "garbage\n" + whole,
+          whole.substr(0, whole.find('\n')) + "\r" + whole.substr(whole.find('\n'))}) {
+      write_file(directory.path("1.jsonl"), damaged.substr(0, damaged.rfind("\n{") + 1) + "{}\n");
+      CHECK(refused("0.jsonl 1.jsonl 2.jsonl").find("stands no result of shard 1/3" + as_written) !=
+            std::string::npos);
+    }
     write_file(directory.path("1.jsonl"), whole + whole);
     CHECK(refused("0.jsonl 1.jsonl 2.jsonl") ==
           "1.jsonl: after 6 points stands no result of shard 1/3" + as_written);
     CHECK(run_pipesim_in(directory, "merge 0.jsonl --out m.jsonl -p 4").err ==
-          "command line: merge: a merge has neither config nor format: the shards say both; the "
-          "options of pipesim merge --help\n");
+          "command line: -p: not an option of a merge; the options of pipesim merge --help\n");
+    CHECK(run_pipesim_in(directory, "merge 0.jsonl 2.jsonl --out 0.jsonl --overwrite").err ==
+          "command line: --out: \"0.jsonl\" is the file of a shard too; a file of its own\n");
+    CHECK(run_pipesim_in(directory, "merge 0.jsonl 2.jsonl --out m").err ==
+          "command line: --out: \"m\" says no format; a name that ends in .jsonl or .csv\n");
   }
 
   TEST_CASE("best: the first of a sorted sweep, and the front that nothing dominates") {
@@ -166,6 +176,16 @@ TEST_SUITE("cli") {
           "microbatches: this run has no bytes\n");
     CHECK(refused("--limit t_total=x") ==
           "command line: --limit t_total: \"x\" is no limit of t_total; a time such as 4 or 4ms\n");
+    CHECK(refused("--objective tokens_per_second") ==
+          "command line: --objective: no point has tokens_per_second; with the config's section "
+          "model\n");
+    CHECK(refused("--limit trials_p95=3") ==
+          "command line: --limit trials_p95: no point has trials_p95; with the config's section "
+          "variation\n");
+    CHECK(refused("--limit peak_memory=0 --limit gap=abc") ==
+          "command line: --limit gap: \"abc\" is no limit of gap; a number\n");
+    CHECK(run_pipesim(grid + "--limit gap=0.0000000000001 --top 1").exit_code == 0);
+    CHECK(refused("--objective ''").find("--objective: no value") != std::string::npos);
     CHECK(refused("--top 0") ==
           "command line: --top: \"0\" is no number of points; an integer from 1 to 1000000\n");
     CHECK(refused("--format csv") ==

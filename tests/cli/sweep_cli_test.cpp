@@ -101,7 +101,7 @@ TEST_SUITE("cli") {
         csv[1].starts_with("1,0,ok,gpipe,2,1,gpipe,4,2,ms,30,12,12,2.5,1.5,0.6,0.6,30,0,2,15,2,"
                            "microbatches,12,messages,"));
     CHECK(csv[2] ==
-          "1,1,invalid,gpipe,2,\"[2,2]\",,,,,,,,,,,,,,,,,,,,,\"/t_w: array of 2; an "
+          "1,1,invalid,gpipe,2,\"[2, 2]\",,,,,,,,,,,,,,,,,,,,,\"/t_w: array of 2; an "
           "array of p = 4 values, or one value for all\"");
     CHECK(json::parse(jsonl[1]) ==
           json::parse(R"({"schema_version": 1, "point": 1, "status": "invalid",
@@ -155,161 +155,6 @@ TEST_SUITE("cli") {
     }
   }
 
-  TEST_CASE("sweep: a file is found done, and refused for another sweep") {
-    const TemporaryDirectory directory;
-    const std::string out = kSweep + "--out r.jsonl ";
-    const Outcome first = run_pipesim_in(directory, out);
-    CHECK(first.exit_code == 0);
-    CHECK(first.out.empty());
-    CHECK(first.err == "pipesim: note: r.jsonl: 18 points: 18 simulated now, 0 found done\n");
-    CHECK(directory.entries() == 2);  // with what it holds
-    const std::string written = read_file(directory.path("r.jsonl"));
-    CHECK(written == run_pipesim(kSweep).out);
-    CHECK(run_pipesim_in(directory, out).err ==
-          "pipesim: note: r.jsonl: 18 points: 0 simulated now, 18 found done\n");
-
-    const Outcome changed = run_pipesim_in(directory, out + "--vary t_w=1 --set memory.limit=3");
-    CHECK(changed.exit_code == 2);
-    CHECK(changed.err ==
-          "r.jsonl: /config/memory: nothing there, {\"limit\": 3} now\n"
-          "r.jsonl: /vary/t_w: nothing there, \"1\" now\n"
-          "r.jsonl: /order: [\"schedule\", \"m\"] there, [\"schedule\", \"m\", \"t_w\"] now\n"
-          "command line: --out: \"r.jsonl\" holds another sweep; the same sweep, another --out, or "
-          "--overwrite\n");
-    CHECK(read_file(directory.path("r.jsonl")) == written);
-    CHECK(directory.entries() == 2);
-    CHECK(run_pipesim_in(directory, out + "--vary t_w=1 --overwrite").exit_code == 0);
-    CHECK(read_file(directory.path("r.jsonl")) != written);
-    CHECK(directory.entries() == 2);
-  }
-
-  TEST_CASE("sweep: wherever it was ended, it goes on to the same bytes") {
-    const TemporaryDirectory directory;
-    const auto path = [&](const char* name) { return directory.path(name); };
-    const std::string out = kSweep + "--out r.csv ";
-    REQUIRE(run_pipesim_in(directory, out).exit_code == 0);
-    const std::string whole = read_file(path("r.csv"));
-    const std::string description = read_file(path("r.csv.sweep"));
-    const std::string partial = description.substr(0, description.find(", \"points\"")) + "}\n";
-    const std::size_t header = whole.find('\n') + 1;
-    const std::size_t second = whole.find('\n', header) + 1;
-    // Nothing, part of the header, the header, part of a line, one line, all of them.
-    for (const std::size_t size :
-         {std::size_t{0}, header / 2, header, second - 1, second, whole.size() - 1, whole.size()}) {
-      CAPTURE(size);
-      REQUIRE(shell("cd " + path("") + " && rm -f r.csv*").exit_code == 0);
-      write_file(path("r.csv.part"), whole.substr(0, size));
-      write_file(path("r.csv.part.sweep"), partial);
-      const Outcome again = run_pipesim_in(directory, out);
-      CHECK(again.exit_code == 0);
-      CHECK(read_file(path("r.csv")) == whole);
-      CHECK(read_file(path("r.csv.sweep")) == description);
-      CHECK(directory.entries() == 2);
-      const auto kept = whole.substr(0, size);
-      const auto ends = std::count(kept.begin(), kept.end(), '\n');
-      const auto found = std::max<std::ptrdiff_t>(0, ends - 1);
-      CHECK(again.err.find(fmt::format("18 points: {} simulated now, {} found done", 18 - found,
-                                       found)) != std::string::npos);
-      const bool is_repaired = size > 0 && !kept.ends_with('\n');
-      CHECK((again.err.find("r.csv.part: its last line had no end and was cut off (") !=
-             std::string::npos) == is_repaired);
-    }
-    // Ended between the two renames: the description is in its place, the results are not.
-    REQUIRE(shell("cd " + path("") + " && mv r.csv r.csv.part").exit_code == 0);
-    CHECK(run_pipesim_in(directory, out).exit_code == 0);
-    CHECK(read_file(path("r.csv")) == whole);
-    CHECK(directory.entries() == 2);
-  }
-
-  TEST_CASE("sweep: what another sweep left is refused, or replaced") {
-    const TemporaryDirectory directory;
-    const auto path = [&](const char* name) { return directory.path(name); };
-    const std::string out = kSweep + "--out r.csv ";
-    write_file(path("r.csv"), "1,2\n");
-    CHECK(run_pipesim_in(directory, out).err ==
-          "command line: --out: \"r.csv\" is there, but no \"r.csv.sweep\" says what it holds; "
-          "another --out, or --overwrite\n");
-    CHECK(directory.entries() == 1);
-    REQUIRE(run_pipesim_in(directory, out + "--overwrite").exit_code == 0);
-    const std::string whole = read_file(path("r.csv"));
-    // A part of another sweep.
-    write_file(path("r.csv.part"), whole);
-    write_file(path("r.csv.part.sweep"),
-               "{\"schema_version\": 1, \"shard\": \"0/1\", \"config\": {}}\n");
-    REQUIRE(shell("cd " + path("") + " && rm r.csv r.csv.sweep").exit_code == 0);
-    const Outcome other = run_pipesim_in(directory, out);
-    CHECK(other.exit_code == 2);
-    CHECK(other.err.find("r.csv.part: /config/p: nothing there, 4 now\n") != std::string::npos);
-    CHECK(read_file(path("r.csv.part")) == whole);
-    CHECK(run_pipesim_in(directory, out + "--overwrite").exit_code == 0);
-    CHECK(read_file(path("r.csv")) == whole);
-    // What is no description, and lines that are not this sweep's.
-    write_file(path("r.csv.sweep"), "{\"shard\": 3}");
-    CHECK(run_pipesim_in(directory, out).err ==
-          "r.csv.sweep: describes no sweep; what pipesim sweep wrote beside its results\n");
-    REQUIRE(run_pipesim_in(directory, out + "--overwrite").exit_code == 2);
-  }
-
-  TEST_CASE("sweep: two of them do not write one file") {
-    const TemporaryDirectory directory;
-    const Outcome outcome = shell(
-        fmt::format("cd {} && touch r.jsonl.part && flock r.jsonl.part $PIPESIM {} --out r.jsonl",
-                    directory.path(""), kSweep));
-    CHECK(outcome.exit_code == 2);
-    CHECK(outcome.err ==
-          "command line: --out: another sweep is writing \"r.jsonl.part\"; another --out, or the "
-          "same command when that sweep has ended\n");
-  }
-
-  TEST_CASE("sweep: a signal ends it within a second, and the same command goes on") {
-    struct Case {
-      const char* signal;
-      int exit_code;
-    };
-    // A shell has what it runs in the background ignore SIGINT. A search takes tenths of a second a
-    // point, so that there is something to interrupt.
-    const std::string slow =
-        "sweep -p 8 --t-f 2 --t-b 2 --set t_w=2 --schedule zb_auto --vary m=200:260 --jobs 1 ";
-    for (const Case& ended : {Case{"INT", 130}, Case{"TERM", 143}, Case{"KILL", 137}}) {
-      CAPTURE(ended.signal);
-      const TemporaryDirectory directory;
-      const Outcome outcome = shell(fmt::format(
-          "cd {} && exec 3>&1 && {{ env --default-signal=INT $PIPESIM {} --out r.jsonl & pid=$!; "
-          "until [ -s r.jsonl.part ]; do sleep 0.01; done; kill -{} $pid; "
-          "begin=$(date +%s%N); wait $pid; code=$?; "
-          "echo $code $(( ($(date +%s%N) - begin) / 1000000 )) >&3; }}",
-          directory.path(""), slow, ended.signal));
-      int code = 0;
-      int milliseconds = 0;
-      REQUIRE(std::sscanf(outcome.out.c_str(), "%d %d", &code, &milliseconds) == 2);
-      CHECK(code == ended.exit_code);
-      CHECK(milliseconds < 5000);  // a second, on a machine that is not busy
-      const std::string part = read_file(directory.path("r.jsonl.part"));
-      const auto points = std::count(part.begin(), part.end(), '\n');
-      CHECK(points > 0);
-      CHECK(points < 61);
-      if (ended.exit_code != 137) {
-        CHECK(outcome.err.find(fmt::format("interrupted: {} point{} in r.jsonl.part; the same "
-                                           "command continues\n",
-                                           points, points == 1 ? "" : "s")) != std::string::npos);
-      }
-    }
-  }
-
-  TEST_CASE("sweep: a full disk loses nothing that was written") {
-    const TemporaryDirectory directory;
-    const std::string out = fmt::format("cd {} && ulimit -f 8 && $PIPESIM {} --out r.jsonl",
-                                        directory.path(""), kSweep);
-    const Outcome full = shell("trap '' XFSZ; " + out);
-    CHECK(full.exit_code == 2);
-    CHECK(full.err ==
-          "command line: --out: cannot write \"r.jsonl.part\": File too large; the same command "
-          "continues when there is room\n");
-    const Outcome again = run_pipesim_in(directory, kSweep + "--out r.jsonl");
-    CHECK(again.exit_code == 0);
-    CHECK(read_file(directory.path("r.jsonl")) == run_pipesim(kSweep).out);
-  }
-
   TEST_CASE("sweep: --strict ends at the first point that is invalid") {
     const std::string arguments = kSweep + "--vary t_w=1,[2,2] --strict ";
     for (const int jobs : {1, 3}) {
@@ -317,10 +162,47 @@ TEST_SUITE("cli") {
       const Outcome outcome =
           run_pipesim_in(directory, fmt::format("{} --jobs {} --out r.jsonl", arguments, jobs));
       CHECK(outcome.exit_code == 2);
-      CHECK(outcome.err ==
-            "point 1 (schedule=gpipe, m=2, t_w=[2,2]): /t_w: array of 2; an array of p = 4 values, "
-            "or one value for all\n");
+      CHECK(
+          outcome.err ==
+          "point 1 (schedule=gpipe, m=2, t_w=[2, 2]): /t_w: array of 2; an array of p = 4 values, "
+          "or one value for all\n");
       CHECK(lines_of(read_file(directory.path("r.jsonl.part"))).size() == 1);
+    }
+  }
+
+  TEST_CASE("sweep: a point that is invalid at once leaves nothing behind") {
+    const TemporaryDirectory directory;
+    for (const std::string name : {"r.jsonl", "r.csv"}) {
+      CHECK(run_pipesim_in(directory,
+                           "sweep -p 4 --t-f 2 --t-b 4 --schedule 1f1b --vary m=0,8 "
+                           "--strict --out " +
+                               name)
+                .exit_code == 2);
+      CHECK(directory.entries() == 0);
+    }
+  }
+
+  TEST_CASE("sweep: where a condition has no answer the point is invalid") {
+    const std::vector<std::string> lines =
+        lines_of(run_pipesim(kSweep + "--where '12 % (m - 6) >= 0 && schedule == \"1f1b\"'").out);
+    REQUIRE(lines.size() == 6 + 2);  // m=6 of the other two schedules as well
+    CHECK(json::parse(lines[0])["reason"] ==
+          "the condition \"12 % (m - 6) >= 0 && schedule == \"1f1b\"\" divides by 0; a divisor "
+          "other than 0");
+  }
+
+  TEST_CASE("sweep: outputs are read whether or not any point is valid") {
+    const std::string none = "sweep -p 4 --t-f 2 --t-b 4 --vary schedule=foo,bar --vary m=4 ";
+    CHECK(run_pipesim(none + "--format csv --no-header").out.starts_with("1,0,invalid,foo,4,"));
+    CHECK(run_pipesim(none + "--trace t.json").err ==
+          "output:1:79: /output/trace: a sweep writes no trace; a run\n");
+    const Outcome empty = run_pipesim(kSweep + "--where 'schedule == \"typo\"' --format csv");
+    CHECK(lines_of(empty.out).size() == 1);
+    CHECK(empty.err == "pipesim: note: no point is left of the 18 of the grid\n");
+    for (const char* const option : {"--out ''", "--shard ''"}) {
+      const Outcome outcome = run_pipesim(kSweep + option);
+      CHECK(outcome.exit_code == 2);
+      CHECK(outcome.err.find("no value") != std::string::npos);
     }
   }
 
