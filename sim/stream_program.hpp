@@ -3,6 +3,7 @@
 // is needed.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -43,9 +44,15 @@ struct StreamChannel {
 struct StreamProgram {
   std::vector<StreamOp> ops;
   std::vector<std::vector<StreamBlock>> lanes;  ///< by device
+  /// Of a program that is given op by op, by device, where each op is in ops, which then has one
+  /// op of each class; the lanes are empty. Otherwise empty.
+  std::vector<std::vector<std::uint32_t>> lists;
   std::vector<StreamChannel> channels;
   OpKind gradient = OpKind::backward;  ///< of every backward: full, or split in its two gradients
 };
+
+/// The number of ops that a lane takes.
+std::int64_t op_count(const StreamProgram& program, std::size_t lane);
 
 /// Whether programs of the problem may be written so: an op takes as long for every microbatch,
 /// transfers are no tasks, nothing is parked, and there is one training step.

@@ -1,0 +1,225 @@
+#include "sim/stream_turns.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "sim/stream_state.hpp"
+#include "sim/types.hpp"
+
+namespace pipesim {
+
+namespace {
+
+/// The most ops that a lane takes in one turn. Its state then stays in registers, and a channel
+/// holds at most as many values more than if all lanes went on op by op.
+constexpr int kTurn = 32;
+
+/// The values in a channel, oldest first, in one cache line as long as they are few.
+struct alignas(64) Queue {
+  explicit Queue(const StreamChannel& channel)
+      : consumer(static_cast<std::uint32_t>(channel.consumer)), latency(channel.latency) {}
+  Queue(const Queue&) = delete;
+  Queue& operator=(const Queue&) = delete;
+  ~Queue() {
+    if (values != few.data()) delete[] values;
+  }
+
+  bool empty() const { return head == tail; }
+  void push(std::int64_t value) {
+    if (tail - head > mask) grow();
+    values[tail++ & mask] = value;
+  }
+  std::int64_t pop() { return values[head++ & mask]; }
+  void grow() {
+    const std::uint32_t more = 2 * mask + 1;
+    auto* larger = new std::int64_t[std::size_t{more} + 1];
+    for (std::uint32_t i = head; i != tail; ++i) larger[i & more] = values[i & mask];
+    if (values != few.data()) delete[] values;
+    values = larger;
+    mask = more;
+  }
+
+  std::uint32_t head = 0;
+  std::uint32_t tail = 0;
+  std::uint32_t mask = 3;            // one less than the capacity, a power of two
+  std::uint32_t is_awaited : 1 = 0;  // its consumer waits for the next value
+  std::uint32_t consumer : 31;
+  std::int64_t latency;
+  std::int64_t* values = few.data();
+  std::array<std::int64_t, 4> few;
+};
+
+/// Where a lane of loops stands.
+class LoopCursor {
+ public:
+  LoopCursor(const StreamProgram& program, std::size_t lane) : program_(&program) {
+    lane_.frames.push_back({.blocks = &program.lanes[lane], .at = 0, .repetitions = 1});
+    enter_next_loop(lane_, program);
+  }
+
+  bool done() const { return lane_.op == nullptr; }
+  const StreamOp& op() const { return *lane_.op; }
+  void advance() { go_on(lane_, *program_); }
+
+ private:
+  LaneState lane_;
+  const StreamProgram* program_;
+};
+
+/// Where a lane stands that is given op by op.
+class ListCursor {
+ public:
+  ListCursor(const StreamProgram& program, std::size_t lane)
+      : ops_(program.ops.data()),
+        at_(program.lists[lane].data()),
+        end_(at_ + program.lists[lane].size()) {}
+
+  bool done() const { return at_ == end_; }
+  const StreamOp& op() const { return ops_[*at_]; }
+  void advance() { ++at_; }
+
+ private:
+  const StreamOp* ops_;
+  const std::uint32_t* at_;
+  const std::uint32_t* end_;
+};
+
+/// What is kept of the ops of a lane: when each starts.
+struct KeepStarts {
+  void took(const StreamOp& /*op*/, std::int64_t start, std::int64_t /*free*/,
+            std::int64_t /*latency*/, std::int64_t /*end*/) {
+    *next++ = start;
+  }
+  std::int64_t* next = nullptr;
+};
+
+struct KeepTimes {
+  void took(const StreamOp& op, std::int64_t start, std::int64_t free, std::int64_t latency,
+            std::int64_t end) {
+    if (times.first_start < 0) {
+      times.first_start = start;
+    } else {
+      times.communication += std::min(start - free, latency);
+    }
+    if (op.is_forward) times.last_forward_end = end;
+    if (op.is_gradient && times.first_gradient_start < 0) times.first_gradient_start = start;
+    times.last_end = end;
+  }
+  LaneTimes times;
+};
+
+/// Lanes take turns: each goes on until its input is missing or it has taken kTurn ops.
+template <class Cursor, class Keep>
+class Turns {
+ public:
+  explicit Turns(const StreamProgram& program)
+      : program_(program), queues_(program.channels.begin(), program.channels.end()) {
+    lanes_.reserve(program.lanes.size());
+    for (std::size_t lane = 0; lane < program.lanes.size(); ++lane) {
+      lanes_.push_back({.cursor = Cursor(program, lane)});
+    }
+  }
+
+  Keep& keep(std::size_t lane) { return lanes_[lane].keep; }
+
+  /// False where the lanes wait for each other.
+  bool run() {
+    ready_.reserve(lanes_.size());
+    next_.reserve(lanes_.size());
+    for (std::size_t i = 0; i < lanes_.size(); ++i) next_.push_back(static_cast<std::int32_t>(i));
+    while (!next_.empty()) {
+      next_.swap(ready_);
+      for (const std::int32_t lane : ready_) turn(lane);
+      ready_.clear();
+    }
+    return std::all_of(lanes_.begin(), lanes_.end(),
+                       [](const Lane& lane) { return lane.cursor.done(); });
+  }
+
+ private:
+  struct alignas(64) Lane {
+    Cursor cursor;
+    std::int64_t time = 0;  // from which it is free
+    Keep keep{};
+  };
+
+  void turn(std::int32_t index) {
+    Lane& lane = lanes_[static_cast<std::size_t>(index)];
+    Keep keep = lane.keep;
+    std::int64_t time = lane.time;
+    for (int left = kTurn; !lane.cursor.done(); --left) {
+      if (left == 0) {
+        next_.push_back(index);
+        break;
+      }
+      const StreamOp& op = lane.cursor.op();
+      std::int64_t start = time;
+      std::int64_t latency = 0;
+      if (op.input != kNoChannel) {
+        Queue& input = queues_[static_cast<std::size_t>(op.input)];
+        if (input.empty()) {
+          input.is_awaited = 1;
+          break;
+        }
+        start = std::max(start, input.pop());
+        latency = input.latency;
+      }
+      const std::int64_t end = (Ticks{start} + Ticks{op.duration}).count;
+      keep.took(op, start, time, latency, end);
+      time = end;
+      if (op.output != kNoChannel) put(queues_[static_cast<std::size_t>(op.output)], end);
+      lane.cursor.advance();
+    }
+    lane.keep = keep;
+    lane.time = time;
+  }
+
+  void put(Queue& queue, std::int64_t end) {
+    queue.push((Ticks{end} + Ticks{queue.latency}).count);
+    if (queue.is_awaited == 0) return;
+    queue.is_awaited = 0;
+    next_.push_back(static_cast<std::int32_t>(queue.consumer));
+  }
+
+  const StreamProgram& program_;
+  std::vector<Queue> queues_;
+  std::vector<Lane> lanes_;
+  std::vector<std::int32_t> ready_;  // lanes that have a turn now
+  std::vector<std::int32_t> next_;   // and after these
+};
+
+template <class Cursor>
+std::vector<LaneTimes> times(const StreamProgram& program) {
+  Turns<Cursor, KeepTimes> turns(program);
+  std::vector<LaneTimes> times;
+  if (!turns.run()) return times;
+  times.reserve(program.lanes.size());
+  for (std::size_t lane = 0; lane < program.lanes.size(); ++lane) {
+    times.push_back(turns.keep(lane).times);
+  }
+  return times;
+}
+
+template <class Cursor>
+bool write_starts(const StreamProgram& program, StreamStarts& starts) {
+  Turns<Cursor, KeepStarts> turns(program);
+  for (std::size_t lane = 0; lane < starts.size(); ++lane) {
+    turns.keep(lane).next = starts[lane].data();
+  }
+  return turns.run();
+}
+
+}  // namespace
+
+std::vector<LaneTimes> times_in_turns(const StreamProgram& program) {
+  return program.lists.empty() ? times<LoopCursor>(program) : times<ListCursor>(program);
+}
+
+bool starts_in_turns(const StreamProgram& program, StreamStarts& starts) {
+  return program.lists.empty() ? write_starts<LoopCursor>(program, starts)
+                               : write_starts<ListCursor>(program, starts);
+}
+
+}  // namespace pipesim
