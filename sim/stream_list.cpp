@@ -21,27 +21,26 @@ class ListWriter {
  public:
   explicit ListWriter(const Problem& problem)
       : problem_(problem),
-        stages_(static_cast<std::uint32_t>(problem.stages())),
-        places_(stages_ * static_cast<std::uint32_t>(problem.placement.flows())),
-        second_flow_(problem.placement.flows() == 1 ? problem.microbatches
-                                                    : problem.first_microbatch(Flow{1}).value),
-        classes_(kKinds * places_),
-        forwards_(static_cast<std::size_t>(stages_) *
+        numbers_(numbers(problem)),
+        classes_(kKinds * numbers_.places),
+        forwards_(static_cast<std::size_t>(problem.stages()) *
                   static_cast<std::size_t>(problem.microbatches)) {
     for_each_class([&](std::size_t index, const OpClass& of) {
       Class& each = classes_[index];
       each.needed = static_cast<std::uint32_t>(index_of(needed(of)));
       each.forwards = forwards_.data() +
                       static_cast<std::ptrdiff_t>(of.stage.value) * problem.microbatches +
-                      (of.flow == Flow{0} ? 0 : second_flow_);
+                      (of.flow == Flow{0} ? 0 : numbers_.second_flow);
     });
   }
 
   std::optional<StreamProgram> write(const Program& program) {
     StreamProgram written;
     written.lanes.resize(program.lanes.size());
+    written.listed = &program;
+    written.classes = numbers_;
     for (const LaneOrder& lane : program.lanes) {
-      if (!add_lane(lane, written.lists.emplace_back())) return std::nullopt;
+      if (!is_in_order(lane)) return std::nullopt;
     }
     if (!stages_agree() || (has(OpKind::backward) && has(OpKind::backward_input))) {
       return std::nullopt;
@@ -63,18 +62,27 @@ class ListWriter {
     std::uint32_t needed = 0;          // the class that it follows; of a forward, itself
   };
 
+  static OpClasses numbers(const Problem& problem) {
+    const auto stages = static_cast<std::uint32_t>(problem.stages());
+    const int flows = problem.placement.flows();
+    return {
+        .stages = stages,
+        .places = stages * static_cast<std::uint32_t>(flows),
+        .second_flow = flows == 1 ? problem.microbatches : problem.first_microbatch(Flow{1}).value};
+  }
+
   std::size_t index_of(const OpClass& of) const {
-    return static_cast<std::size_t>(of.kind) * places_ +
-           static_cast<std::size_t>(of.flow.value) * stages_ +
+    return static_cast<std::size_t>(of.kind) * numbers_.places +
+           static_cast<std::size_t>(of.flow.value) * numbers_.stages +
            static_cast<std::size_t>(of.stage.value);
   }
 
   template <class Take>
   void for_each_class(const Take& take) const {
     for (std::size_t index = 0; index < classes_.size(); ++index) {
-      take(index, OpClass{.kind = static_cast<OpKind>(index / places_),
-                          .stage = Stage{index % stages_},
-                          .flow = Flow{index % places_ / stages_}});
+      take(index, OpClass{.kind = static_cast<OpKind>(index / numbers_.places),
+                          .stage = Stage{index % numbers_.stages},
+                          .flow = Flow{index % numbers_.places / numbers_.stages}});
     }
   }
 
@@ -95,23 +103,19 @@ class ListWriter {
     return before;
   }
 
-  bool add_lane(const LaneOrder& lane, std::vector<std::uint32_t>& list) {
-    list.resize(static_cast<std::size_t>(step_count(lane)));
-    std::uint32_t* next = list.data();
+  bool is_in_order(const LaneOrder& lane) {
+    const OpClasses numbers = numbers_;
+    Class* const classes = classes_.data();
     bool is_in_order = true;
     for_each_op(lane, [&](const Op& op) {
-      const std::uint32_t flow = op.microbatch.value < second_flow_ ? 0 : places_ - stages_;
-      const std::uint32_t index = static_cast<std::uint32_t>(op.kind) * places_ + flow +
-                                  static_cast<std::uint32_t>(op.stage.value);
-      Class& of = classes_[index];
+      Class& of = classes[numbers.index(op)];
       const std::int32_t before = of.count++;
       if (op.kind == OpKind::forward) {
         of.forwards[before] = op.microbatch.value;
       } else {
-        is_in_order = is_in_order && of.forwards[before] == op.microbatch.value &&
-                      before < classes_[of.needed].count;
+        is_in_order = is_in_order & (of.forwards[before] == op.microbatch.value) &
+                      (before < classes[of.needed].count);
       }
-      *next++ = index;
     });
     return is_in_order;
   }
@@ -126,14 +130,13 @@ class ListWriter {
   }
 
   bool has(OpKind kind) const {
-    const auto first = classes_.begin() + static_cast<std::ptrdiff_t>(kind) * places_;
-    return std::any_of(first, first + places_, [](const Class& of) { return of.count > 0; });
+    const auto first = classes_.begin() + static_cast<std::ptrdiff_t>(kind) * numbers_.places;
+    return std::any_of(first, first + numbers_.places,
+                       [](const Class& of) { return of.count > 0; });
   }
 
   const Problem& problem_;
-  std::uint32_t stages_;
-  std::uint32_t places_;  // flows times stages
-  std::int32_t second_flow_;
+  OpClasses numbers_;
   std::vector<Class> classes_;  // by kind, flow and stage
   // By stage, then as they came, those of the second flow after those of the first.
   std::vector<std::int32_t> forwards_;

@@ -255,8 +255,8 @@ std::optional<StreamProgram> stream_program(const Problem& problem, const Progra
 }
 
 std::int64_t op_count(const StreamProgram& program, std::size_t lane) {
-  return program.lists.empty() ? op_count(program.lanes[lane])
-                               : static_cast<std::int64_t>(program.lists[lane].size());
+  return program.listed == nullptr ? op_count(program.lanes[lane])
+                                   : step_count(program.listed->lanes[lane]);
 }
 
 }  // namespace pipesim

@@ -41,12 +41,25 @@ struct StreamChannel {
   std::uint64_t mark = 0;     ///< as of an op
 };
 
+/// Numbers the ops of one kind, flow and stage.
+struct OpClasses {
+  std::uint32_t stages = 1;
+  std::uint32_t places = 1;      ///< stages of all flows
+  std::int32_t second_flow = 0;  ///< its first microbatch; all there are: one flow
+
+  std::uint32_t index(const Op& op) const {
+    return static_cast<std::uint32_t>(op.kind) * places +
+           (op.microbatch.value < second_flow ? 0 : stages) +
+           static_cast<std::uint32_t>(op.stage.value);
+  }
+};
+
 struct StreamProgram {
   std::vector<StreamOp> ops;
   std::vector<std::vector<StreamBlock>> lanes;  ///< by device
-  /// Of a program that is given op by op, by device, where each op is in ops, which then has one
-  /// op of each class; the lanes are empty. Otherwise empty.
-  std::vector<std::vector<std::uint32_t>> lists;
+  /// A program that is given op by op, as it is; ops has one op of each class. Otherwise null.
+  const Program* listed = nullptr;
+  OpClasses classes;
   std::vector<StreamChannel> channels;
   OpKind gradient = OpKind::backward;  ///< of every backward: full, or split in its two gradients
 };
@@ -61,7 +74,8 @@ bool may_stream(const Problem& problem);
 /// The program as loops over such ops, or nothing where it cannot be written so: where the
 /// problem does not allow it, ops overlap, some backwards are split and others not, or a device
 /// takes the microbatches of a stage in another order than its neighbours. Requires a problem that
-/// validate_problem() and a program that validate_program() accepts.
+/// validate_problem() and a program that validate_program() accepts; the program must outlive the
+/// result.
 std::optional<StreamProgram> stream_program(const Problem& problem, const Program& program);
 
 }  // namespace pipesim

@@ -16,10 +16,11 @@ namespace {
 /// holds at most as many values more than if all lanes went on op by op.
 constexpr int kTurn = 32;
 
+constexpr std::int32_t kNobody = -1;
+
 /// The values in a channel, oldest first, in one cache line as long as they are few.
 struct alignas(64) Queue {
-  explicit Queue(const StreamChannel& channel)
-      : consumer(static_cast<std::uint32_t>(channel.consumer)), latency(channel.latency) {}
+  explicit Queue(const StreamChannel& channel) : latency(channel.latency) {}
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
   ~Queue() {
@@ -43,9 +44,8 @@ struct alignas(64) Queue {
 
   std::uint32_t head = 0;
   std::uint32_t tail = 0;
-  std::uint32_t mask = 3;            // one less than the capacity, a power of two
-  std::uint32_t is_awaited : 1 = 0;  // its consumer waits for the next value
-  std::uint32_t consumer : 31;
+  std::uint32_t mask = 3;             // one less than the capacity, a power of two
+  std::int32_t awaited_by = kNobody;  // the lane that waits for the next value
   std::int64_t latency;
   std::int64_t* values = few.data();
   std::array<std::int64_t, 4> few;
@@ -54,36 +54,53 @@ struct alignas(64) Queue {
 /// Where a lane of loops stands.
 class LoopCursor {
  public:
-  LoopCursor(const StreamProgram& program, std::size_t lane) : program_(&program) {
+  LoopCursor(const StreamProgram& program, std::size_t lane) {
     lane_.frames.push_back({.blocks = &program.lanes[lane], .at = 0, .repetitions = 1});
     enter_next_loop(lane_, program);
   }
 
   bool done() const { return lane_.op == nullptr; }
-  const StreamOp& op() const { return *lane_.op; }
-  void advance() { go_on(lane_, *program_); }
+  const StreamOp& op(const StreamProgram& /*program*/) const { return *lane_.op; }
+  void advance(const StreamProgram& program) { go_on(lane_, program); }
+  void prefetch() const {}
 
  private:
   LaneState lane_;
-  const StreamProgram* program_;
 };
 
 /// Where a lane stands that is given op by op.
 class ListCursor {
  public:
   ListCursor(const StreamProgram& program, std::size_t lane)
-      : ops_(program.ops.data()),
-        at_(program.lists[lane].data()),
-        end_(at_ + program.lists[lane].size()) {}
+      : item_(program.listed->lanes[lane].data()),
+        end_item_(item_ + program.listed->lanes[lane].size()) {
+    enter_next();
+  }
 
   bool done() const { return at_ == end_; }
-  const StreamOp& op() const { return ops_[*at_]; }
-  void advance() { ++at_; }
+  const StreamOp& op(const StreamProgram& program) const {
+    return program.ops[program.classes.index(*at_)];
+  }
+  void advance(const StreamProgram& /*program*/) {
+    if (++at_ == end_) enter_next();
+  }
+  // Of many lanes the processor does not see by itself that each goes on in a line: 1.4 times the
+  // speed at 256 lanes, with that of KeepStarts.
+  void prefetch() const { __builtin_prefetch(at_ + 16); }
 
  private:
-  const StreamOp* ops_;
-  const std::uint32_t* at_;
-  const std::uint32_t* end_;
+  void enter_next() {
+    while (at_ == end_ && item_ != end_item_) {
+      const Ops& ops = std::get<Ops>(item_++->what);
+      at_ = ops.data();
+      end_ = at_ + ops.size();
+    }
+  }
+
+  const Op* at_ = nullptr;
+  const Op* end_ = nullptr;
+  const Item* item_;
+  const Item* end_item_;
 };
 
 /// What is kept of the ops of a lane: when each starts.
@@ -92,6 +109,7 @@ struct KeepStarts {
             std::int64_t /*latency*/, std::int64_t /*end*/) {
     *next++ = start;
   }
+  void prefetch() const { __builtin_prefetch(next + 16, 1); }
   std::int64_t* next = nullptr;
 };
 
@@ -107,6 +125,7 @@ struct KeepTimes {
     if (op.is_gradient && times.first_gradient_start < 0) times.first_gradient_start = start;
     times.last_end = end;
   }
+  void prefetch() const {}
   LaneTimes times;
 };
 
@@ -147,20 +166,23 @@ class Turns {
 
   void turn(std::int32_t index) {
     Lane& lane = lanes_[static_cast<std::size_t>(index)];
+    Cursor& cursor = lane.cursor;
+    cursor.prefetch();
+    lane.keep.prefetch();
     Keep keep = lane.keep;
     std::int64_t time = lane.time;
-    for (int left = kTurn; !lane.cursor.done(); --left) {
+    for (int left = kTurn; !cursor.done(); --left) {
       if (left == 0) {
         next_.push_back(index);
         break;
       }
-      const StreamOp& op = lane.cursor.op();
+      const StreamOp& op = cursor.op(program_);
       std::int64_t start = time;
       std::int64_t latency = 0;
       if (op.input != kNoChannel) {
         Queue& input = queues_[static_cast<std::size_t>(op.input)];
         if (input.empty()) {
-          input.is_awaited = 1;
+          input.awaited_by = index;
           break;
         }
         start = std::max(start, input.pop());
@@ -170,7 +192,7 @@ class Turns {
       keep.took(op, start, time, latency, end);
       time = end;
       if (op.output != kNoChannel) put(queues_[static_cast<std::size_t>(op.output)], end);
-      lane.cursor.advance();
+      cursor.advance(program_);
     }
     lane.keep = keep;
     lane.time = time;
@@ -178,9 +200,9 @@ class Turns {
 
   void put(Queue& queue, std::int64_t end) {
     queue.push((Ticks{end} + Ticks{queue.latency}).count);
-    if (queue.is_awaited == 0) return;
-    queue.is_awaited = 0;
-    next_.push_back(static_cast<std::int32_t>(queue.consumer));
+    if (queue.awaited_by == kNobody) return;
+    next_.push_back(queue.awaited_by);
+    queue.awaited_by = kNobody;
   }
 
   const StreamProgram& program_;
@@ -214,12 +236,12 @@ bool write_starts(const StreamProgram& program, StreamStarts& starts) {
 }  // namespace
 
 std::vector<LaneTimes> times_in_turns(const StreamProgram& program) {
-  return program.lists.empty() ? times<LoopCursor>(program) : times<ListCursor>(program);
+  return program.listed == nullptr ? times<LoopCursor>(program) : times<ListCursor>(program);
 }
 
 bool starts_in_turns(const StreamProgram& program, StreamStarts& starts) {
-  return program.lists.empty() ? write_starts<LoopCursor>(program, starts)
-                               : write_starts<ListCursor>(program, starts);
+  return program.listed == nullptr ? write_starts<LoopCursor>(program, starts)
+                                   : write_starts<ListCursor>(program, starts);
 }
 
 }  // namespace pipesim

@@ -216,7 +216,8 @@ class Walk {
 }  // namespace
 
 std::vector<LaneTimes> stream_times(const StreamProgram& program, FastForward fast_forward) {
-  if (fast_forward == FastForward::none || !program.lists.empty()) return times_in_turns(program);
+  if (fast_forward == FastForward::none || program.listed != nullptr)
+    return times_in_turns(program);
   Walk walk(program, fast_forward);
   std::vector<LaneTimes> times;
   if (!walk.run()) return times;
@@ -236,7 +237,7 @@ bool stream_starts(const StreamProgram& program, FastForward fast_forward, Strea
   for (std::size_t lane = 0; lane < starts.size(); ++lane) {
     starts[lane].resize(static_cast<std::size_t>(op_count(program, lane)));
   }
-  if (fast_forward == FastForward::none || !program.lists.empty()) {
+  if (fast_forward == FastForward::none || program.listed != nullptr) {
     return starts_in_turns(program, starts);
   }
   Walk walk(program, fast_forward);

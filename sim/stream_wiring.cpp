@@ -20,7 +20,7 @@ StreamWiring::StreamWiring(const Problem& problem) : problem_(problem) {
 }
 
 StreamOp StreamWiring::op(const OpClass& of) const {
-  const Op any = {.kind = of.kind, .stage = of.stage};
+  const Op any = {.kind = of.kind, .stage = of.stage, .microbatch = {}};
   StreamOp written = {.duration = problem_.duration(any, std::nullopt).count};
   if (role(of.kind) == Role::forward) {
     written.is_forward = true;

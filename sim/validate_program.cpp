@@ -24,6 +24,8 @@ class SeenOps {
         seen_(static_cast<std::size_t>(problem.stages()) *
               static_cast<std::size_t>(problem.microbatches)) {
     for (int stage = 0; stage < problem.stages(); ++stage) allowed_.push_back(allowed(stage));
+    second_flow_ = problem.placement.flows() == 1 ? problem.microbatches
+                                                  : problem.first_microbatch(Flow{1}).value;
   }
 
   void add(const Op& op, std::size_t device) {
@@ -57,7 +59,7 @@ class SeenOps {
     Kinds kinds = 0;
     for (OpKind kind = OpKind::forward; kind <= OpKind::load;
          kind = static_cast<OpKind>(static_cast<int>(kind) + 1)) {
-      const Op op = {.kind = kind, .stage = Stage{stage}};
+      const Op op = {.kind = kind, .stage = Stage{stage}, .microbatch = {}};
       if (has_kind(op) && !lacks_split_cost(op)) kinds |= bit(kind);
     }
     return kinds;
@@ -66,8 +68,10 @@ class SeenOps {
   bool is_possible(const Op& op, std::size_t device) const {
     if (op.stage < Stage{} || op.stage >= Stage{problem_.stages()}) return false;
     if (op.microbatch < Microbatch{} || op.microbatch.value >= problem_.microbatches) return false;
-    return (allowed_[static_cast<std::size_t>(op.stage.value)] & bit(op.kind)) != 0 &&
-           problem_.device(op) == Device{device};
+    const auto stage = static_cast<std::size_t>(op.stage.value);
+    const auto& device_of =
+        problem_.placement.device_of[op.microbatch.value < second_flow_ ? 0 : 1];
+    return (allowed_[stage] & bit(op.kind)) != 0 && device_of[stage] == Device{device};
   }
 
   std::size_t index(int stage, int microbatch) const {
@@ -136,8 +140,9 @@ class SeenOps {
   }
 
   const Problem& problem_;
-  std::vector<Kinds> allowed_;  // by stage
-  std::vector<Kinds> seen_;     // by stage and microbatch
+  std::int32_t second_flow_ = 0;  // its first microbatch; all there are: one flow
+  std::vector<Kinds> allowed_;    // by stage
+  std::vector<Kinds> seen_;       // by stage and microbatch
 };
 
 void require_pair(const Step& step, std::size_t device) {

@@ -137,8 +137,12 @@ std::map<std::string, Tally> compare_schedules(std::uint64_t seed, int runs, int
     for (const FastForward fast : {FastForward::none, FastForward::loops, FastForward::jumps}) {
       CAPTURE(static_cast<int>(fast));
       const auto streamed = stream_run(problem, program, fast);
+      const Program listed = test::op_by_op(program);
+      const auto streamed_listed = stream_run(problem, listed, fast);
+      if (is_op_by_op(listed)) CHECK(streamed_listed.has_value() == streamed.has_value());
       if (!streamed) continue;
       check_against_engine(*streamed, problem, program);
+      check_against_engine(streamed_listed.value(), problem, listed);
       if (fast == FastForward::jumps) ++of_schedule.streamed;
     }
   }
@@ -168,6 +172,7 @@ TEST_SUITE("unit") {
         const Program program = test::program_of(name, problem);
         check_starts(problem, program, FastForward::none);
         check_starts(problem, program, FastForward::loops);
+        check_starts(problem, test::op_by_op(program), FastForward::loops);
       }
     }
   }
