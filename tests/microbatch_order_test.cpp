@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "sim/error.hpp"
 #include "sim/validate_loops.hpp"
 #include "tests/problems.hpp"
 #include "tests/random_runs.hpp"
@@ -18,7 +19,7 @@ namespace {
 using Unrolled = std::map<OpClass, std::vector<std::int64_t>>;
 
 template <class Visit>
-void for_each_op(const LaneOrder& order, const Visit& visit) {
+void for_each_ordered_op(const LaneOrder& order, const Visit& visit) {
   for (StepCursor cursor(order); !cursor.done(); cursor.advance()) {
     const Step step = cursor.step();
     visit(step.op);
@@ -28,7 +29,7 @@ void for_each_op(const LaneOrder& order, const Visit& visit) {
 
 Unrolled unrolled(const Problem& problem, const LaneOrder& order) {
   Unrolled result;
-  for_each_op(order, [&](const Op& op) {
+  for_each_ordered_op(order, [&](const Op& op) {
     result[{op.kind, op.stage, problem.flow(op.microbatch)}].push_back(op.microbatch.value);
   });
   return result;
@@ -47,7 +48,7 @@ bool is_valid(const Problem& problem, const Program& program) {
   std::map<Op, int> seen;
   for (std::size_t device = 0; device < program.lanes.size(); ++device) {
     bool fits = true;
-    for_each_op(program.lanes[device], [&](const Op& op) {
+    for_each_ordered_op(program.lanes[device], [&](const Op& op) {
       fits = fits && op.stage >= Stage{0} && op.stage < Stage{problem.stages()} &&
              op.microbatch >= Microbatch{0} && op.microbatch < Microbatch{problem.microbatches} &&
              problem.device(op) == Device{device};
@@ -125,7 +126,8 @@ TEST_SUITE("unit") {
     CHECK(test::op_by_op(listed) == test::op_by_op(single));
     Problem problem = test::equal_stages(1, 7, 2, 4);
     const auto orders = microbatch_orders(problem, listed.lanes[0]).value();
-    for (const auto& [of_class, order] : microbatch_orders(problem, single.lanes[0]).value()) {
+    const auto expected = microbatch_orders(problem, single.lanes[0]).value();
+    for (const auto& [of_class, order] : expected) {
       CHECK(same_order(orders.at(of_class), order));
     }
     problem.recompute = {true};
