@@ -246,6 +246,18 @@ TEST_SUITE("unit") {
                                                        with_stride(backward(Stage{1}, 3), -1)})})));
     CHECK_FALSE(
         stream_run(problem, custom({repeat(4, {backward(Stage{1}, 0), forward(Stage{1}, 0)})})));
+    // The same op by op; and where the only microbatch's backward comes first.
+    const auto listed = [&](std::vector<Item> second) {
+      return test::op_by_op(custom(std::move(second)));
+    };
+    CHECK(stream_run(problem, listed({repeat(4, {forward(Stage{1}, 0), backward(Stage{1}, 0)})})));
+    CHECK_FALSE(stream_run(problem, listed({repeat(4, {with_stride(forward(Stage{1}, 3), -1),
+                                                       with_stride(backward(Stage{1}, 3), -1)})})));
+    CHECK_FALSE(
+        stream_run(problem, listed({repeat(4, {backward(Stage{1}, 0), forward(Stage{1}, 0)})})));
+    CHECK_FALSE(
+        stream_run(test::equal_stages(1, 1, 1, 2),
+                   test::op_by_op({.lanes = {{backward(Stage{0}, 0), forward(Stage{0}, 0)}}})));
     // A cycle over both lanes: a deadlock.
     CHECK_FALSE(stream_run(
         problem,
