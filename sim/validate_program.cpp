@@ -29,7 +29,7 @@ class SeenOps {
   }
 
   void add(const Op& op, std::size_t device) {
-    // What says which rule is broken takes four times as long as to see that none is.
+    // Tables tell whether a rule is broken, the rules themselves which one.
     if (!is_possible(op, device)) require_exists(op, device);
     Kinds& seen = seen_[index(op.stage.value, op.microbatch.value)];
     if ((seen & bit(op.kind)) != 0) {
@@ -41,7 +41,8 @@ class SeenOps {
   void require_complete() const {
     for (int stage = 0; stage < problem_.stages(); ++stage) {
       const Kinds recompute = problem_.recomputes(Stage{stage}) ? bit(OpKind::recompute) : 0;
-      const Kinds usual = bit(OpKind::forward) | bit(OpKind::backward) | recompute;
+      const auto usual =
+          static_cast<Kinds>(bit(OpKind::forward) | bit(OpKind::backward) | recompute);
       for (int microbatch = 0; microbatch < problem_.microbatches; ++microbatch) {
         if (seen_[index(stage, microbatch)] == usual) continue;
         require_complete(Stage{stage}, Microbatch{microbatch});
@@ -52,7 +53,9 @@ class SeenOps {
  private:
   using Kinds = std::uint16_t;  // a bit for each
 
-  static constexpr Kinds bit(OpKind kind) { return Kinds{1} << static_cast<unsigned>(kind); }
+  static constexpr Kinds bit(OpKind kind) {
+    return static_cast<Kinds>(1U << static_cast<unsigned>(kind));
+  }
 
   // The kinds of ops that a stage may have.
   Kinds allowed(int stage) const {
