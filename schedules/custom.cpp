@@ -73,9 +73,10 @@ class OrderedStages {
         add(loop->body, device);
         continue;
       }
-      const Step& step = std::get<Step>(item.what);
-      add(step.op.stage, device);
-      if (step.overlapped) add(step.overlapped->stage, device);
+      for_each_step(item, [&](const Step& step) {
+        add(step.op.stage, device);
+        if (step.overlapped) add(step.overlapped->stage, device);
+      });
     }
   }
 
@@ -145,7 +146,9 @@ Placement place(int devices, const Parameters& parameters) {
 bool parks(const LaneOrder& items) {
   return std::any_of(items.begin(), items.end(), [](const Item& item) {
     if (const Loop* loop = std::get_if<Loop>(&item.what)) return parks(loop->body);
-    return is_parking(std::get<Step>(item.what).op.kind);
+    bool parks = false;
+    for_each_step(item, [&](const Step& step) { parks = parks || is_parking(step.op.kind); });
+    return parks;
   });
 }
 

@@ -57,10 +57,11 @@ class Summarizer {
   LaneSummary of(const std::vector<Item>& items) const {
     LaneSummary all;
     for (const Item& item : items) {
-      if (const Step* step = std::get_if<Step>(&item.what)) {
-        all = then(all, of(*step));
-      } else if (const Loop& loop = std::get<Loop>(item.what); loop.count > 0) {
-        all = then(all, repeated(of(loop.body), loop.count));
+      const Loop* loop = std::get_if<Loop>(&item.what);
+      if (loop == nullptr) {
+        for_each_step(item, [&](const Step& step) { all = then(all, of(step)); });
+      } else if (loop->count > 0) {
+        all = then(all, repeated(of(loop->body), loop->count));
       }
     }
     return all;

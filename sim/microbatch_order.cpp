@@ -72,18 +72,20 @@ bool add_items(const Problem& problem, const std::vector<Item>& items, Parts& pa
   };
   for (const Item& item : items) {
     if (item.stride > kMost || item.stride < -kMost) return false;
-    if (const Step* step = std::get_if<Step>(&item.what)) {
-      add_op(step->op, item.stride);
-      if (step->overlapped) add_op(*step->overlapped, item.stride);
+    const Loop* loop = std::get_if<Loop>(&item.what);
+    if (loop == nullptr) {
+      for_each_step(item, [&](const Step& step) {
+        add_op(step.op, item.stride);
+        if (step.overlapped) add_op(*step.overlapped, item.stride);
+      });
       continue;
     }
-    const Loop& loop = std::get<Loop>(item.what);
-    if (loop.count <= 0) continue;
-    if (loop.count > kMost) return false;
+    if (loop->count <= 0) continue;
+    if (loop->count > kMost) return false;
     Parts body;
-    if (!add_items(problem, loop.body, body)) return false;
+    if (!add_items(problem, loop->body, body)) return false;
     for (const auto& [of_class, once] : body) {
-      if (!append_repeated(parts[of_class], once, loop.count, item.stride)) return false;
+      if (!append_repeated(parts[of_class], once, loop->count, item.stride)) return false;
     }
   }
   return true;

@@ -10,8 +10,9 @@ namespace pipesim {
 
 namespace {
 
-/// Whether no step comes of it: no repetition, or a body of which none comes.
+/// Whether no step comes of it: no op, no repetition, or a body of which none comes.
 bool runs_nothing(const Item& item) {
+  if (const Ops* ops = std::get_if<Ops>(&item.what)) return ops->empty();
   const Loop* loop = std::get_if<Loop>(&item.what);
   return loop != nullptr &&
          (loop->count <= 0 || std::all_of(loop->body.begin(), loop->body.end(), runs_nothing));
@@ -23,14 +24,15 @@ void append_text(std::string& text, const std::vector<Item>& items, int depth) {
     // A stride has a meaning only inside a loop.
     const std::string step =
         depth > 1 && item.stride != 1 ? fmt::format(" step {}", item.stride) : "";
-    if (const Step* found = std::get_if<Step>(&item.what)) {
-      text += fmt::format("{}{}{}\n", indent, token(*found), step);
-      continue;
+    const Loop* loop = std::get_if<Loop>(&item.what);
+    if (loop == nullptr) {
+      for_each_step(item, [&](const Step& each) {
+        text += fmt::format("{}{}{}\n", indent, token(each), step);
+      });
+    } else if (!runs_nothing(item)) {
+      text += fmt::format("{}repeat {}{}\n", indent, loop->count, step);
+      append_text(text, loop->body, depth + 1);
     }
-    if (runs_nothing(item)) continue;
-    const Loop& loop = std::get<Loop>(item.what);
-    text += fmt::format("{}repeat {}{}\n", indent, loop.count, step);
-    append_text(text, loop.body, depth + 1);
   }
 }
 
@@ -41,11 +43,20 @@ void mark_recomputed(const std::vector<Item>& items, std::vector<bool>& given) {
       mark_recomputed(loop->body, given);
       continue;
     }
-    const Op& op = std::get<Step>(item.what).op;
-    if (op.kind != OpKind::recompute || op.stage < Stage{0}) continue;
-    const auto stage = static_cast<std::size_t>(op.stage.value);
-    if (stage < given.size()) given[stage] = true;
+    for_each_step(item, [&](const Step& step) {
+      if (step.op.kind != OpKind::recompute || step.op.stage < Stage{0}) return;
+      const auto stage = static_cast<std::size_t>(step.op.stage.value);
+      if (stage < given.size()) given[stage] = true;
+    });
   }
+}
+
+/// The recomputation that a step's backward needs, if it needs one.
+std::optional<Op> recomputation(const Problem& problem, const Step& step) {
+  Op op = step.overlapped.value_or(step.op);
+  if (role(op.kind) != Role::gradient || !problem.recomputes(op.stage)) return std::nullopt;
+  op.kind = OpKind::recompute;
+  return op;
 }
 
 void append_with_recompute(const Problem& problem, const std::vector<Item>& items,
@@ -55,14 +66,15 @@ void append_with_recompute(const Problem& problem, const std::vector<Item>& item
       std::vector<Item> body;
       append_with_recompute(problem, loop->body, body);
       loop->body = std::move(body);
-    } else {
-      const Step& step = std::get<Step>(item.what);
-      const Op& gradient = step.overlapped.value_or(step.op);
-      if (role(gradient.kind) == Role::gradient && problem.recomputes(gradient.stage)) {
-        Op recomputed = gradient;
-        recomputed.kind = OpKind::recompute;
-        result.push_back({.what = Step{recomputed}, .stride = item.stride});
+    } else if (Ops* ops = std::get_if<Ops>(&item.what)) {
+      Ops all;
+      for (const Op& op : *ops) {
+        if (const auto recomputed = recomputation(problem, {op})) all.push_back(*recomputed);
+        all.push_back(op);
       }
+      *ops = std::move(all);
+    } else if (const auto recomputed = recomputation(problem, std::get<Step>(item.what))) {
+      result.push_back({.what = Step{*recomputed}, .stride = item.stride});
     }
     result.push_back(std::move(item));
   }
@@ -113,22 +125,41 @@ Item with_stride(Item item, std::int64_t stride) {
   return item;
 }
 
+void append(LaneOrder& order, const Step& step) {
+  if (step.overlapped) {
+    order.push_back({.what = step, .stride = 0});
+    return;
+  }
+  if (order.empty() || !std::holds_alternative<Ops>(order.back().what)) {
+    order.push_back({.what = Ops{}, .stride = 0});
+  }
+  std::get<Ops>(order.back().what).push_back(step.op);
+}
+
 Program unrolled(const std::vector<std::vector<Step>>& steps) {
   Program program;
   program.lanes.reserve(steps.size());
   for (const auto& of_device : steps) {
     LaneOrder& lane = program.lanes.emplace_back();
-    lane.reserve(of_device.size());
-    for (const Step& step : of_device) lane.push_back({.what = step, .stride = 0});
+    for (const Step& step : of_device) append(lane, step);
   }
   return program;
+}
+
+bool is_op_by_op(const Program& program) {
+  return std::all_of(program.lanes.begin(), program.lanes.end(), [](const LaneOrder& order) {
+    return std::all_of(order.begin(), order.end(),
+                       [](const Item& item) { return std::holds_alternative<Ops>(item.what); });
+  });
 }
 
 std::int64_t step_count(const LaneOrder& order) {
   std::int64_t count = 0;
   for (const Item& item : order) {
     std::int64_t steps = 1;
-    if (const Loop* loop = std::get_if<Loop>(&item.what)) {
+    if (const Ops* ops = std::get_if<Ops>(&item.what)) {
+      steps = static_cast<std::int64_t>(ops->size());
+    } else if (const Loop* loop = std::get_if<Loop>(&item.what)) {
       const std::int64_t repetitions = std::max<std::int64_t>(loop->count, 0);
       if (__builtin_mul_overflow(repetitions, step_count(loop->body), &steps))
         throw_time_overflow();
@@ -139,7 +170,7 @@ std::int64_t step_count(const LaneOrder& order) {
 }
 
 StepCursor::StepCursor(const LaneOrder& order) {
-  frames_.push_back({.items = &order, .at = 0, .repetition = 0, .count = 1, .offset = 0});
+  frames_.push_back({.items = &order, .at = 0, .op = 0, .repetition = 0, .count = 1, .offset = 0});
   settle();
 }
 
@@ -147,7 +178,8 @@ Step StepCursor::step() const {
   const Frame& frame = frames_.back();
   const Item& item = (*frame.items)[frame.at];
   const std::int64_t offset = frame.offset + frame.repetition * item.stride;
-  Step step = std::get<Step>(item.what);
+  const Ops* ops = std::get_if<Ops>(&item.what);
+  Step step = ops != nullptr ? Step{.op = (*ops)[frame.op]} : std::get<Step>(item.what);
   step.op.microbatch = Microbatch{step.op.microbatch.value + offset};
   if (step.overlapped) {
     step.overlapped->microbatch = Microbatch{step.overlapped->microbatch.value + offset};
@@ -156,7 +188,11 @@ Step StepCursor::step() const {
 }
 
 void StepCursor::advance() {
-  ++frames_.back().at;
+  Frame& frame = frames_.back();
+  const Ops* ops = std::get_if<Ops>(&(*frame.items)[frame.at].what);
+  if (ops != nullptr && ++frame.op < ops->size()) return;
+  frame.op = 0;
+  ++frame.at;
   settle();
 }
 
@@ -172,14 +208,16 @@ void StepCursor::settle() {
       continue;
     }
     const Item& item = (*frame.items)[frame.at];
+    const Ops* ops = std::get_if<Ops>(&item.what);
     const Loop* loop = std::get_if<Loop>(&item.what);
-    if (loop == nullptr) return;
-    if (loop->count <= 0 || loop->body.empty()) {
+    if (ops != nullptr ? !ops->empty() : loop == nullptr) return;
+    if (ops != nullptr || loop->count <= 0 || loop->body.empty()) {
       ++frame.at;
       continue;
     }
     frames_.push_back({.items = &loop->body,
                        .at = 0,
+                       .op = 0,
                        .repetition = 0,
                        .count = loop->count,
                        .offset = frame.offset + frame.repetition * item.stride});

@@ -34,11 +34,14 @@ struct Step {
 /// "2F0", or "(2F0;1B3)" for a pair.
 std::string token(const Step& step);
 
-/// A step or a loop, as it stands in the first repetition of the loop around it. In repetition r
-/// of that loop (from 0) the microbatch of every op in the item is r * stride higher; a stride
-/// may be negative or 0.
+/// Ops one after another: what single steps of one stride are, in a quarter of their memory.
+using Ops = std::vector<Op>;
+
+/// A step, ops or a loop, as they stand in the first repetition of the loop around them. In
+/// repetition r of that loop (from 0) the microbatch of every op in the item is r * stride higher;
+/// a stride may be negative or 0.
 struct Item {
-  std::variant<Step, Loop> what;
+  std::variant<Step, Loop, Ops> what;
   std::int64_t stride = 1;
 
   friend bool operator==(const Item&, const Item&) = default;
@@ -71,8 +74,32 @@ Item repeat(std::int64_t count, std::vector<Item> body);
 /// The same item with another stride in the loop around it.
 Item with_stride(Item item, std::int64_t stride);
 
+/// Appends a step to an order without loops.
+void append(LaneOrder& order, const Step& step);
+
 /// The program in which each device takes its steps one by one, without loops.
 Program unrolled(const std::vector<std::vector<Step>>& steps);
+
+/// Calls take(const Step&) for every step of an item that is no loop, as it stands there.
+template <class Take>
+void for_each_step(const Item& item, const Take& take) {
+  if (const Ops* ops = std::get_if<Ops>(&item.what)) {
+    for (const Op& op : *ops) take(Step{.op = op});
+  } else {
+    take(std::get<Step>(item.what));
+  }
+}
+
+/// Whether every lane is nothing but ops.
+bool is_op_by_op(const Program& program);
+
+/// Calls take(const Op&) for every op of a lane of such a program.
+template <class Take>
+void for_each_op(const LaneOrder& order, const Take& take) {
+  for (const Item& item : order) {
+    for (const Op& op : std::get<Ops>(item.what)) take(op);
+  }
+}
 
 /// The number of steps a lane executes. Throws Error if it leaves the range of int64.
 std::int64_t step_count(const LaneOrder& order);
@@ -93,6 +120,7 @@ class StepCursor {
   struct Frame {
     const std::vector<Item>* items;
     std::size_t at;           // the item the cursor is in
+    std::size_t op;           // and where in its ops, if it has several
     std::int64_t repetition;  // of this loop, from 0
     std::int64_t count;
     std::int64_t offset;  // added to every microbatch by the loops outside

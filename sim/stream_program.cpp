@@ -6,6 +6,8 @@
 
 #include "sim/lane_summary.hpp"
 #include "sim/microbatch_order.hpp"
+#include "sim/stream_list.hpp"
+#include "sim/stream_wiring.hpp"
 
 namespace pipesim {
 
@@ -31,11 +33,14 @@ RunningAmount lead(const Problem& problem, const std::vector<Item>& items, const
   };
   RunningAmount all;
   for (const Item& item : items) {
-    if (const Step* step = std::get_if<Step>(&item.what)) {
-      const int change = (is_of(step->op, of) ? 1 : 0) - (is_of(step->op, needed) ? 1 : 0);
-      all = then(all, {.change = change, .peak = std::max(change, 0)});
-    } else if (const Loop& loop = std::get<Loop>(item.what); loop.count > 0) {
-      all = then(all, repeated(lead(problem, loop.body, of, needed), loop.count));
+    const Loop* loop = std::get_if<Loop>(&item.what);
+    if (loop == nullptr) {
+      for_each_step(item, [&](const Step& step) {
+        const int change = (is_of(step.op, of) ? 1 : 0) - (is_of(step.op, needed) ? 1 : 0);
+        all = then(all, {.change = change, .peak = std::max(change, 0)});
+      });
+    } else if (loop->count > 0) {
+      all = then(all, repeated(lead(problem, loop->body, of, needed), loop->count));
     }
   }
   return all;
@@ -43,7 +48,7 @@ RunningAmount lead(const Problem& problem, const std::vector<Item>& items, const
 
 class Writer {
  public:
-  explicit Writer(const Problem& problem) : problem_(problem) {}
+  explicit Writer(const Problem& problem) : problem_(problem), wiring_(problem) {}
 
   std::optional<StreamProgram> write(const Program& program) {
     std::vector<MicrobatchOrders> orders;
@@ -57,7 +62,10 @@ class Writer {
       if (!flows_are_known(orders[device])) return std::nullopt;
       if (!is_in_order(program.lanes[device], orders[device])) return std::nullopt;
     }
-    if (!add_channels(orders)) return std::nullopt;
+    const std::optional<OpKind> gradient = gradient_kind(orders);
+    if (!gradient || !stages_agree(orders, *gradient)) return std::nullopt;
+    written_.gradient = *gradient;
+    written_.channels = wiring_.channels();
     for (const LaneOrder& lane : program.lanes) {
       if (!add_blocks(lane, written_.lanes.emplace_back())) return std::nullopt;
     }
@@ -115,51 +123,32 @@ class Writer {
     return is_full ? OpKind::backward : OpKind::backward_input;
   }
 
-  std::size_t place(Flow flow, Stage stage) const {
-    return static_cast<std::size_t>(flow.value) * static_cast<std::size_t>(problem_.stages()) +
-           static_cast<std::size_t>(stage.value);
-  }
-
-  // From each stage to the next one, and back; false where one of them is not first in, first out.
-  bool add_channels(const std::vector<MicrobatchOrders>& orders) {
-    const std::optional<OpKind> gradient = gradient_kind(orders);
-    if (!gradient) return false;
-    written_.gradient = *gradient;
-    forwards_.assign(place(Flow{problem_.placement.flows()}, Stage{0}), kNoChannel);
-    gradients_ = forwards_;
+  // Whether what each stage passes to the next one, and back, is first in, first out. The forwards
+  // of each stage are in the order of its gradients: see is_in_order().
+  bool stages_agree(const std::vector<MicrobatchOrders>& orders, OpKind gradient) const {
     for (int f = 0; f < problem_.placement.flows(); ++f) {
-      const Flow flow{f};
       const std::vector<Device>& device_of =
           problem_.placement.device_of[static_cast<std::size_t>(f)];
       for (int s = 0; s + 1 < problem_.stages(); ++s) {
-        const Device upper = device_of[static_cast<std::size_t>(s)];
-        const Device lower = device_of[static_cast<std::size_t>(s) + 1];
-        const auto same = [&](OpKind kind) {
-          const MicrobatchOrder* const from = find_order(orders, upper, {kind, Stage{s}, flow});
-          const MicrobatchOrder* const to = find_order(orders, lower, {kind, Stage{s + 1}, flow});
-          return from != nullptr && to != nullptr ? same_order(*from, *to) : from == to;
+        const auto order = [&](int stage) {
+          return find_order(orders, device_of[static_cast<std::size_t>(stage)],
+                            {gradient, Stage{stage}, Flow{f}});
         };
-        // The forwards of each stage are in the order of its gradients: see is_in_order().
-        if (!same(*gradient)) return false;
-        forwards_[place(flow, Stage{s})] = add_channel(upper, lower);
-        gradients_[place(flow, Stage{s + 1})] = add_channel(lower, upper);
+        const MicrobatchOrder* const from = order(s);
+        const MicrobatchOrder* const to = order(s + 1);
+        const bool same = from != nullptr && to != nullptr ? same_order(*from, *to) : from == to;
+        if (!same) return false;
       }
     }
     return true;
   }
 
-  std::int32_t add_channel(Device from, Device to) {
-    const Link link = problem_.link(from, to);
-    written_.channels.push_back(
-        {.consumer = to.value, .latency = (link.latency + link.occupancy).count});
-    return static_cast<std::int32_t>(written_.channels.size() - 1);
-  }
-
   bool add_blocks(const std::vector<Item>& items, std::vector<StreamBlock>& blocks) {
     for (const Item& item : items) {
-      if (const Step* step = std::get_if<Step>(&item.what)) {
-        if (step->overlapped) return false;
-        add_op(step->op, blocks);
+      if (!std::holds_alternative<Loop>(item.what)) {
+        const Step* step = std::get_if<Step>(&item.what);
+        if (step != nullptr && step->overlapped) return false;
+        for_each_step(item, [&](const Step& each) { add_op(each.op, blocks); });
         continue;
       }
       const Loop& loop = std::get<Loop>(item.what);
@@ -181,23 +170,8 @@ class Writer {
   }
 
   void add_op(const Op& op, std::vector<StreamBlock>& blocks) {
-    const Flow flow = problem_.flow(op.microbatch);
-    StreamOp written = {.duration = problem_.duration(op, std::nullopt).count};
-    if (role(op.kind) == Role::forward) {
-      written.is_forward = true;
-      written.output = forwards_[place(flow, op.stage)];
-      if (op.stage > Stage{0}) {
-        written.input = forwards_[place(flow, Stage{op.stage.value - 1})];
-      }
-    } else if (role(op.kind) == Role::gradient) {
-      written.is_gradient = true;
-      written.output = gradients_[place(flow, op.stage)];
-      if (op.stage.value + 1 < problem_.stages()) {
-        written.input = gradients_[place(flow, Stage{op.stage.value + 1})];
-      }
-    }
     const auto at = static_cast<std::uint32_t>(written_.ops.size());
-    written_.ops.push_back(written);
+    written_.ops.push_back(wiring_.op({op.kind, op.stage, problem_.flow(op.microbatch)}));
     if (!blocks.empty() && blocks.back().count == 1 && blocks.back().end_op == at &&
         blocks.back().blocks.empty()) {
       blocks.back().end_op = at + 1;
@@ -252,11 +226,18 @@ class Writer {
   }
 
   const Problem& problem_;
+  StreamWiring wiring_;
   StreamProgram written_;
-  // By flow and stage: where its forwards, its gradients go.
-  std::vector<std::int32_t> forwards_;
-  std::vector<std::int32_t> gradients_;
 };
+
+std::int64_t op_count(const std::vector<StreamBlock>& blocks) {
+  std::int64_t count = 0;
+  for (const StreamBlock& block : blocks) {
+    count += block.count *
+             (block.blocks.empty() ? block.end_op - block.first_op : op_count(block.blocks));
+  }
+  return count;
+}
 
 }  // namespace
 
@@ -270,7 +251,12 @@ bool may_stream(const Problem& problem) {
 
 std::optional<StreamProgram> stream_program(const Problem& problem, const Program& program) {
   if (!may_stream(problem)) return std::nullopt;
-  return Writer(problem).write(program);
+  return is_op_by_op(program) ? stream_list(problem, program) : Writer(problem).write(program);
+}
+
+std::int64_t op_count(const StreamProgram& program, std::size_t lane) {
+  return program.listed == nullptr ? op_count(program.lanes[lane])
+                                   : step_count(program.listed->lanes[lane]);
 }
 
 }  // namespace pipesim

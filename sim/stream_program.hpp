@@ -3,6 +3,7 @@
 // is needed.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -40,12 +41,31 @@ struct StreamChannel {
   std::uint64_t mark = 0;     ///< as of an op
 };
 
+/// Numbers the ops of one kind, flow and stage.
+struct OpClasses {
+  std::uint32_t stages = 1;
+  std::uint32_t places = 1;      ///< stages of all flows
+  std::int32_t second_flow = 0;  ///< its first microbatch; all there are: one flow
+
+  std::uint32_t index(const Op& op) const {
+    return static_cast<std::uint32_t>(op.kind) * places +
+           (op.microbatch.value < second_flow ? 0 : stages) +
+           static_cast<std::uint32_t>(op.stage.value);
+  }
+};
+
 struct StreamProgram {
   std::vector<StreamOp> ops;
   std::vector<std::vector<StreamBlock>> lanes;  ///< by device
+  /// A program that is given op by op, as it is; ops has one op of each class. Otherwise null.
+  const Program* listed = nullptr;
+  OpClasses classes;
   std::vector<StreamChannel> channels;
   OpKind gradient = OpKind::backward;  ///< of every backward: full, or split in its two gradients
 };
+
+/// The number of ops that a lane takes.
+std::int64_t op_count(const StreamProgram& program, std::size_t lane);
 
 /// Whether programs of the problem may be written so: an op takes as long for every microbatch,
 /// transfers are no tasks, nothing is parked, and there is one training step.
@@ -54,7 +74,8 @@ bool may_stream(const Problem& problem);
 /// The program as loops over such ops, or nothing where it cannot be written so: where the
 /// problem does not allow it, ops overlap, some backwards are split and others not, or a device
 /// takes the microbatches of a stage in another order than its neighbours. Requires a problem that
-/// validate_problem() and a program that validate_program() accepts.
+/// validate_problem() and a program that validate_program() accepts; the program must outlive the
+/// result.
 std::optional<StreamProgram> stream_program(const Problem& problem, const Program& program);
 
 }  // namespace pipesim

@@ -6,35 +6,12 @@
 
 #include "sim/stream_period.hpp"
 #include "sim/stream_state.hpp"
+#include "sim/stream_turns.hpp"
 #include "sim/types.hpp"
 
 namespace pipesim {
 
 namespace {
-
-/// Goes on to the next loop over ops.
-void enter_next(LaneState& lane, const StreamProgram& program) {
-  lane.op = nullptr;
-  while (!lane.frames.empty()) {
-    LaneState::Frame& frame = lane.frames.back();
-    if (frame.at == frame.blocks->size()) {
-      frame.at = 0;
-      if (--frame.repetitions == 0) lane.frames.pop_back();
-      continue;
-    }
-    const StreamBlock& block = (*frame.blocks)[frame.at++];
-    if (!block.blocks.empty()) {
-      lane.frames.push_back({.blocks = &block.blocks, .at = 0, .repetitions = block.count});
-      continue;
-    }
-    lane.begin = program.ops.data() + block.first_op;
-    lane.end = program.ops.data() + block.end_op;
-    lane.op = lane.begin;
-    lane.repetitions = block.count;
-    ++lane.entered;
-    return;
-  }
-}
 
 /// When the same set of ops stood next the last time, so that the lanes may be in a rhythm.
 class Recurrences {
@@ -79,7 +56,7 @@ class Walk {
         channels_(program.channels.begin(), program.channels.end()) {
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
       lanes_[lane].frames.push_back({.blocks = &program.lanes[lane], .at = 0, .repetitions = 1});
-      enter_next(lanes_[lane], program);
+      enter_next_loop(lanes_[lane], program);
     }
   }
 
@@ -140,7 +117,10 @@ class Walk {
     if (op.is_forward) lane.last_forward_end = end;
     if (op.is_gradient && lane.first_gradient_start < 0) lane.first_gradient_start = start;
     if (op.output != kNoChannel) put(channels_[static_cast<std::size_t>(op.output)], end);
-    go_on(index, lane);
+    go_on(lane, program_);
+    if (lane.op == nullptr) return;
+    mark_ += lane.op->mark;
+    queue(index);
   }
 
   void put(ChannelState& channel, std::int64_t end) {
@@ -149,20 +129,6 @@ class Walk {
     if (!channel.is_awaited) return;
     channel.is_awaited = false;
     next_.push_back(channel.consumer);
-  }
-
-  void go_on(std::int32_t index, LaneState& lane) {
-    const std::uint32_t body = lane.op->body;
-    if (body == 0) {
-      ++lane.op;
-    } else if (--lane.repetitions > 0) {
-      lane.op -= body - 1;
-    } else {
-      enter_next(lane, program_);
-      if (lane.op == nullptr) return;
-    }
-    mark_ += lane.op->mark;
-    queue(index);
   }
 
   // The lanes are in a rhythm when the same ops stand next, and as many values in the channels, as
@@ -247,18 +213,11 @@ class Walk {
   std::vector<std::int64_t> advance_;       // by lane: repetitions of its loop in the recording
 };
 
-std::int64_t op_count(const std::vector<StreamBlock>& blocks) {
-  std::int64_t count = 0;
-  for (const StreamBlock& block : blocks) {
-    count += block.count *
-             (block.blocks.empty() ? block.end_op - block.first_op : op_count(block.blocks));
-  }
-  return count;
-}
-
 }  // namespace
 
 std::vector<LaneTimes> stream_times(const StreamProgram& program, FastForward fast_forward) {
+  if (fast_forward == FastForward::none || program.listed != nullptr)
+    return times_in_turns(program);
   Walk walk(program, fast_forward);
   std::vector<LaneTimes> times;
   if (!walk.run()) return times;
@@ -273,16 +232,19 @@ std::vector<LaneTimes> stream_times(const StreamProgram& program, FastForward fa
   return times;
 }
 
-std::vector<std::vector<std::int64_t>> stream_starts(const StreamProgram& program,
-                                                     FastForward fast_forward) {
-  Walk walk(program, fast_forward);
-  std::vector<std::vector<std::int64_t>> starts;
-  for (std::size_t lane = 0; lane < program.lanes.size(); ++lane) {
-    starts.emplace_back(static_cast<std::size_t>(op_count(program.lanes[lane])));
-    walk.lanes()[lane].starts = starts.back().data();
+bool stream_starts(const StreamProgram& program, FastForward fast_forward, StreamStarts& starts) {
+  starts.resize(program.lanes.size());
+  for (std::size_t lane = 0; lane < starts.size(); ++lane) {
+    starts[lane].resize(static_cast<std::size_t>(op_count(program, lane)));
   }
-  if (!walk.run()) starts.clear();
-  return starts;
+  if (fast_forward == FastForward::none || program.listed != nullptr) {
+    return starts_in_turns(program, starts);
+  }
+  Walk walk(program, fast_forward);
+  for (std::size_t lane = 0; lane < starts.size(); ++lane) {
+    walk.lanes()[lane].starts = starts[lane].data();
+  }
+  return walk.run();
 }
 
 }  // namespace pipesim

@@ -74,9 +74,9 @@ bool is_possible(const Step& step) {
 
 bool pairs_are_possible(const std::vector<Item>& items) {
   return std::all_of(items.begin(), items.end(), [](const Item& item) {
-    const Loop* loop = std::get_if<Loop>(&item.what);
-    return loop != nullptr ? pairs_are_possible(loop->body)
-                           : is_possible(std::get<Step>(item.what));
+    if (const Loop* loop = std::get_if<Loop>(&item.what)) return pairs_are_possible(loop->body);
+    const Step* step = std::get_if<Step>(&item.what);
+    return step == nullptr || is_possible(*step);
   });
 }
 

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "sim/error.hpp"
 #include "sim/validate_loops.hpp"
 #include "tests/problems.hpp"
 #include "tests/random_runs.hpp"
@@ -18,7 +19,7 @@ namespace {
 using Unrolled = std::map<OpClass, std::vector<std::int64_t>>;
 
 template <class Visit>
-void for_each_op(const LaneOrder& order, const Visit& visit) {
+void for_each_ordered_op(const LaneOrder& order, const Visit& visit) {
   for (StepCursor cursor(order); !cursor.done(); cursor.advance()) {
     const Step step = cursor.step();
     visit(step.op);
@@ -28,7 +29,7 @@ void for_each_op(const LaneOrder& order, const Visit& visit) {
 
 Unrolled unrolled(const Problem& problem, const LaneOrder& order) {
   Unrolled result;
-  for_each_op(order, [&](const Op& op) {
+  for_each_ordered_op(order, [&](const Op& op) {
     result[{op.kind, op.stage, problem.flow(op.microbatch)}].push_back(op.microbatch.value);
   });
   return result;
@@ -47,7 +48,7 @@ bool is_valid(const Problem& problem, const Program& program) {
   std::map<Op, int> seen;
   for (std::size_t device = 0; device < program.lanes.size(); ++device) {
     bool fits = true;
-    for_each_op(program.lanes[device], [&](const Op& op) {
+    for_each_ordered_op(program.lanes[device], [&](const Op& op) {
       fits = fits && op.stage >= Stage{0} && op.stage < Stage{problem.stages()} &&
              op.microbatch >= Microbatch{0} && op.microbatch < Microbatch{problem.microbatches} &&
              problem.device(op) == Device{device};
@@ -111,6 +112,61 @@ Problem random_problem_for(std::mt19937_64& random, const Schedule& schedule) {
 }  // namespace
 
 TEST_SUITE("unit") {
+  TEST_CASE("ops in a loop are what single steps are") {
+    const Ops ops = {std::get<Step>(forward(Stage{0}, 1).what).op,
+                     std::get<Step>(backward(Stage{0}, 0).what).op};
+    const auto of = [](std::vector<Item> body) {
+      return Program{.lanes = {{repeat(3, std::move(body)), forward(Stage{0}, 0)}}};
+    };
+    const Program listed = of({{.what = Ops{}}, {.what = ops, .stride = 2}});
+    const Program single =
+        of({with_stride(forward(Stage{0}, 1), 2), with_stride(backward(Stage{0}, 0), 2)});
+    CHECK(to_text(listed) == to_text(single));
+    CHECK(step_count(listed.lanes[0]) == 7);
+    CHECK(test::op_by_op(listed) == test::op_by_op(single));
+    Problem problem = test::equal_stages(1, 7, 2, 4);
+    const auto orders = microbatch_orders(problem, listed.lanes[0]).value();
+    const auto expected = microbatch_orders(problem, single.lanes[0]).value();
+    for (const auto& [of_class, order] : expected) {
+      CHECK(same_order(orders.at(of_class), order));
+    }
+    problem.recompute = {true};
+    CHECK(to_text(with_recompute(problem, listed)) == to_text(with_recompute(problem, single)));
+  }
+
+  TEST_CASE("what is wrong with ops is what is wrong with single steps") {
+    std::mt19937_64 random(8);
+    const auto fault = [](const Problem& problem, const Program& program) -> std::string {
+      try {
+        validate_program(problem, program);
+      } catch (const Error& error) {
+        return error.what();
+      }
+      return "";
+    };
+    int faults = 0;
+    for (const Schedule* schedule : test::general_schedules()) {
+      CAPTURE(schedule->info.name);
+      for (int run = 0; run < 12; ++run) {
+        const Problem problem = random_problem_for(random, *schedule);
+        if (!test::accepts(*schedule, problem)) continue;
+        Program single;
+        for (const LaneOrder& lane :
+             test::program_of(std::string(schedule->info.name), problem).lanes) {
+          LaneOrder& steps = single.lanes.emplace_back();
+          for (StepCursor at(lane); !at.done(); at.advance()) steps.push_back({.what = at.step()});
+        }
+        if (run % 3 == 1) break_something(random, single);
+        if (run % 3 == 2) std::swap(single.lanes.front(), single.lanes.back());
+        const std::string expected = fault(problem, single);
+        CHECK(fault(problem, test::op_by_op(single)) == expected);
+        if (run % 3 == 2 && problem.devices > 1) CHECK(!expected.empty());
+        if (!expected.empty()) ++faults;
+      }
+    }
+    CHECK(faults > 50);
+  }
+
   TEST_CASE("orders told from loops are those of the unrolled lanes, of every schedule") {
     std::mt19937_64 random(3);
     for (const Schedule* schedule : test::general_schedules()) {

@@ -25,6 +25,16 @@ inline Ticks draw_ticks(std::mt19937_64& random, std::int64_t highest) {
 
 inline bool flip(std::mt19937_64& random) { return draw(random, 0, 1) == 1; }
 
+/// The same order, given op by op.
+inline Program op_by_op(const Program& program) {
+  Program result;
+  for (const LaneOrder& lane : program.lanes) {
+    LaneOrder& listed = result.lanes.emplace_back();
+    for (StepCursor at(lane); !at.done(); at.advance()) append(listed, at.step());
+  }
+  return result;
+}
+
 /// A loop of one to three stages a device, a V, or two flows.
 inline Placement random_placement(std::mt19937_64& random, int devices) {
   switch (draw(random, 0, 4)) {

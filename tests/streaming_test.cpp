@@ -75,7 +75,8 @@ void check_against_engine(const StreamedRun& streamed, const Problem& problem,
 
 void check_starts(const Problem& problem, const Program& program, FastForward fast_forward) {
   const Timeline timeline = simulate(TaskGraph(problem, program));
-  const auto starts = stream_starts(stream_program(problem, program).value(), fast_forward);
+  StreamStarts starts;
+  REQUIRE(stream_starts(stream_program(problem, program).value(), fast_forward, starts));
   REQUIRE(starts.size() == timeline.devices());
   for (std::size_t device = 0; device < starts.size(); ++device) {
     CAPTURE(device);
@@ -136,8 +137,12 @@ std::map<std::string, Tally> compare_schedules(std::uint64_t seed, int runs, int
     for (const FastForward fast : {FastForward::none, FastForward::loops, FastForward::jumps}) {
       CAPTURE(static_cast<int>(fast));
       const auto streamed = stream_run(problem, program, fast);
+      const Program listed = test::op_by_op(program);
+      const auto streamed_listed = stream_run(problem, listed, fast);
+      if (is_op_by_op(listed)) CHECK(streamed_listed.has_value() == streamed.has_value());
       if (!streamed) continue;
       check_against_engine(*streamed, problem, program);
+      check_against_engine(streamed_listed.value(), problem, listed);
       if (fast == FastForward::jumps) ++of_schedule.streamed;
     }
   }
@@ -167,6 +172,7 @@ TEST_SUITE("unit") {
         const Program program = test::program_of(name, problem);
         check_starts(problem, program, FastForward::none);
         check_starts(problem, program, FastForward::loops);
+        check_starts(problem, test::op_by_op(program), FastForward::loops);
       }
     }
   }
@@ -240,6 +246,18 @@ TEST_SUITE("unit") {
                                                        with_stride(backward(Stage{1}, 3), -1)})})));
     CHECK_FALSE(
         stream_run(problem, custom({repeat(4, {backward(Stage{1}, 0), forward(Stage{1}, 0)})})));
+    // The same op by op; and where the only microbatch's backward comes first.
+    const auto listed = [&](std::vector<Item> second) {
+      return test::op_by_op(custom(std::move(second)));
+    };
+    CHECK(stream_run(problem, listed({repeat(4, {forward(Stage{1}, 0), backward(Stage{1}, 0)})})));
+    CHECK_FALSE(stream_run(problem, listed({repeat(4, {with_stride(forward(Stage{1}, 3), -1),
+                                                       with_stride(backward(Stage{1}, 3), -1)})})));
+    CHECK_FALSE(
+        stream_run(problem, listed({repeat(4, {backward(Stage{1}, 0), forward(Stage{1}, 0)})})));
+    CHECK_FALSE(
+        stream_run(test::equal_stages(1, 1, 1, 2),
+                   test::op_by_op({.lanes = {{backward(Stage{0}, 0), forward(Stage{0}, 0)}}})));
     // A cycle over both lanes: a deadlock.
     CHECK_FALSE(stream_run(
         problem,

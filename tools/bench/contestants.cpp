@@ -59,7 +59,9 @@ void require_agreement(const Workload& workload) {
   const pipesim::Problem problem = problem_of(workload);
   const auto program = pipesim::stream_program(problem, program_of(workload, problem));
   Starts all;
-  for (const auto& lane : pipesim::stream_starts(*program, pipesim::FastForward::none)) {
+  pipesim::StreamStarts streamed;
+  pipesim::stream_starts(*program, pipesim::FastForward::none, streamed);
+  for (const auto& lane : streamed) {
     all.insert(all.end(), lane.begin(), lane.end());
   }
   Starts starts(all.size());
@@ -123,8 +125,7 @@ pipesim::Program program_of(const Workload& workload, const pipesim::Problem& pr
   return pipesim::build(*pipesim::find_schedule(registry, name), problem, {});
 }
 
-std::int64_t total_of(const Workload& workload,
-                      const std::vector<std::vector<std::int64_t>>& starts) {
+std::int64_t total_of(const Workload& workload, const pipesim::StreamStarts& starts) {
   std::int64_t total = 0;
   for (std::size_t stage = 0; stage < starts.size(); ++stage) {
     total = std::max(total, starts[stage].back() + workload.backward[stage]);

@@ -57,7 +57,7 @@
     | number("1f1b 256x4096, \({arbitrary: "any program", loops: "loops",
           custom: "op by op, with the program", task_graph: "readable engine"}[$who]): memory";
         $name; median($name; .bytes_of_op); " bytes an op";
-        if $who == "arbitrary" or $who == "loops" then at_most(32; " bytes") else open_end end);
+        if $who != "task_graph" then at_most(32; " bytes") else open_end end);
 
   def store: ("1f1b", "gpipe") as $order | ("8x64", "1024x16384") as $size
     | "store/\($order)/\($size)/" as $group
