@@ -150,8 +150,9 @@ class Writer {
 
   std::int32_t add_channel(Device from, Device to) {
     const Link link = problem_.link(from, to);
-    written_.channels.push_back(
-        {.consumer = to.value, .latency = (link.latency + link.occupancy).count});
+    written_.channels.push_back({.producer = from.value,
+                                 .consumer = to.value,
+                                 .latency = (link.latency + link.occupancy).count});
     return static_cast<std::int32_t>(written_.channels.size() - 1);
   }
 

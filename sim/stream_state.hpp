@@ -87,6 +87,21 @@ struct alignas(64) LaneState {
   std::vector<Frame> frames;
 };
 
+/// Goes on to the next loop over ops; op is null where there is none.
+void enter_next_loop(LaneState& lane, const StreamProgram& program);
+
+/// Goes on to the next op.
+inline void go_on(LaneState& lane, const StreamProgram& program) {
+  const std::uint32_t body = lane.op->body;
+  if (body == 0) {
+    ++lane.op;
+  } else if (--lane.repetitions > 0) {
+    lane.op -= body - 1;
+  } else {
+    enter_next_loop(lane, program);
+  }
+}
+
 /// An op that a lane took.
 struct Taken {
   std::int32_t lane = 0;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <limits>
 
+#include "sim/stream_chain.hpp"
 #include "sim/stream_period.hpp"
 #include "sim/stream_state.hpp"
 #include "sim/types.hpp"
@@ -12,29 +13,7 @@ namespace pipesim {
 
 namespace {
 
-/// Goes on to the next loop over ops.
-void enter_next(LaneState& lane, const StreamProgram& program) {
-  lane.op = nullptr;
-  while (!lane.frames.empty()) {
-    LaneState::Frame& frame = lane.frames.back();
-    if (frame.at == frame.blocks->size()) {
-      frame.at = 0;
-      if (--frame.repetitions == 0) lane.frames.pop_back();
-      continue;
-    }
-    const StreamBlock& block = (*frame.blocks)[frame.at++];
-    if (!block.blocks.empty()) {
-      lane.frames.push_back({.blocks = &block.blocks, .at = 0, .repetitions = block.count});
-      continue;
-    }
-    lane.begin = program.ops.data() + block.first_op;
-    lane.end = program.ops.data() + block.end_op;
-    lane.op = lane.begin;
-    lane.repetitions = block.count;
-    ++lane.entered;
-    return;
-  }
-}
+constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
 
 /// When the same set of ops stood next the last time, so that the lanes may be in a rhythm.
 class Recurrences {
@@ -43,7 +22,7 @@ class Recurrences {
   std::int64_t since(std::uint64_t mark, std::int64_t wave) {
     // Of a rhythm of more waves than there are entries nothing is left when it comes round.
     const auto size = static_cast<std::int64_t>(entries_.size());
-    if (wave - first_wave_ > kRounds * size && size < kMost) {
+    if (wave - first_wave_ > kRounds * size && entries_.size() < kMostEntries) {
       entries_.assign(entries_.size() * kGrowth, {});
       first_wave_ = wave;
     }
@@ -62,7 +41,7 @@ class Recurrences {
   };
   static constexpr std::int64_t kRounds = 8;
   static constexpr std::size_t kGrowth = 16;
-  static constexpr std::int64_t kMost = 100'000;
+  static constexpr std::size_t kMostEntries = 100'000;
   std::vector<Entry> entries_ = std::vector<Entry>(509);
   std::int64_t first_wave_ = 0;
 };
@@ -79,7 +58,7 @@ class Walk {
         channels_(program.channels.begin(), program.channels.end()) {
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
       lanes_[lane].frames.push_back({.blocks = &program.lanes[lane], .at = 0, .repetitions = 1});
-      enter_next(lanes_[lane], program);
+      enter_next_loop(lanes_[lane], program);
     }
   }
 
@@ -87,21 +66,61 @@ class Walk {
 
   /// False where the lanes wait for each other.
   bool run() {
-    for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
-      if (lanes_[lane].op != nullptr) queue(static_cast<std::int32_t>(lane));
-    }
-    next_.swap(ready_);
-    for (wave_ = 1; !ready_.empty(); ++wave_) {
-      for (const std::int32_t lane : ready_) take(lane);
-      ready_.clear();
-      next_.swap(ready_);
-      if (fast_forward_ != FastForward::none) look_for_rhythm();
+    StreamChain chain(program_, lanes_, channels_);
+    if (fast_forward_ == FastForward::none || !chain.is_chain()) {
+      walk(kMost);
+    } else {
+      // A rhythm that was not found is looked for twice as long the next time.
+      std::int64_t patience = 64;
+      for (;;) {
+        wave_ += chain.run(true);
+        const Ending ending = walk(patience);
+        if (ending == Ending::no_lane_is_ready) break;
+        if (ending == Ending::no_rhythm) patience *= 2;
+      }
     }
     return std::all_of(lanes_.begin(), lanes_.end(),
                        [](const LaneState& lane) { return lane.op == nullptr; });
   }
 
  private:
+  enum class Ending { no_lane_is_ready, rhythm_was_run, no_rhythm };
+
+  // Takes waves until no lane is ready, or a rhythm was found and run, or that many waves have not
+  // shown one.
+  Ending walk(std::int64_t most) {
+    begin();
+    const std::int64_t last = most < kMost - wave_ ? wave_ + most : kMost;
+    while (!ready_.empty()) {
+      ++wave_;
+      for (const std::int32_t lane : ready_) take(lane);
+      ready_.clear();
+      next_.swap(ready_);
+      if (fast_forward_ == FastForward::none) continue;
+      if (look_for_rhythm() && most < kMost) return Ending::rhythm_was_run;
+      if (wave_ >= last && !is_recording_) return Ending::no_rhythm;
+    }
+    return Ending::no_lane_is_ready;
+  }
+
+  // What follows from the places of the lanes and the values in the channels.
+  void begin() {
+    ready_.clear();
+    next_.clear();
+    recurrences_.forget_before(wave_ + 1);
+    mark_ = 0;
+    for (ChannelState& channel : channels_) {
+      channel.is_awaited = false;
+      mark_ += channel.mark * channel.values.size();
+    }
+    for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
+      if (lanes_[lane].op == nullptr) continue;
+      mark_ += lanes_[lane].op->mark;
+      queue(static_cast<std::int32_t>(lane));
+    }
+    next_.swap(ready_);
+  }
+
   // The lane's next op is taken in the next wave, or as soon as its input is there.
   void queue(std::int32_t index) {
     const std::int32_t input = lanes_[static_cast<std::size_t>(index)].op->input;
@@ -140,7 +159,10 @@ class Walk {
     if (op.is_forward) lane.last_forward_end = end;
     if (op.is_gradient && lane.first_gradient_start < 0) lane.first_gradient_start = start;
     if (op.output != kNoChannel) put(channels_[static_cast<std::size_t>(op.output)], end);
-    go_on(index, lane);
+    go_on(lane, program_);
+    if (lane.op == nullptr) return;
+    mark_ += lane.op->mark;
+    queue(index);
   }
 
   void put(ChannelState& channel, std::int64_t end) {
@@ -151,38 +173,26 @@ class Walk {
     next_.push_back(channel.consumer);
   }
 
-  void go_on(std::int32_t index, LaneState& lane) {
-    const std::uint32_t body = lane.op->body;
-    if (body == 0) {
-      ++lane.op;
-    } else if (--lane.repetitions > 0) {
-      lane.op -= body - 1;
-    } else {
-      enter_next(lane, program_);
-      if (lane.op == nullptr) return;
-    }
-    mark_ += lane.op->mark;
-    queue(index);
-  }
-
   // The lanes are in a rhythm when the same ops stand next, and as many values in the channels, as
   // some waves ago, and no lane has left its loop since: then the waves between repeat themselves.
-  void look_for_rhythm() {
+  // Returns whether they were, and the rhythm has been run.
+  bool look_for_rhythm() {
     if (is_recording_) {
       recorded_.ends.push_back(recorded_.taken.size());
-      if (--waves_to_record_ == 0) {
-        is_recording_ = false;
-        if (const std::int64_t repetitions = repetitions_left(); repetitions > 0) {
-          run_rhythm(repetitions);
-        }
-        recurrences_.forget_before(wave_ + 1);
-      }
-      return;
+      if (--waves_to_record_ > 0) return false;
+      is_recording_ = false;
+      recurrences_.forget_before(wave_ + 1);
+      const std::int64_t repetitions = repetitions_left();
+      if (repetitions == 0) return false;
+      run_rhythm(repetitions);
+      return true;
     }
-    if (wave_ < next_search_) return;
+    if (wave_ < next_search_) return false;
     constexpr std::int64_t kMostRecorded = 1 << 20;
     const std::int64_t waves = recurrences_.since(mark_, wave_);
-    if (waves == 0 || waves > kMostRecorded / static_cast<std::int64_t>(lanes_.size())) return;
+    if (waves == 0 || waves > kMostRecorded / static_cast<std::int64_t>(lanes_.size())) {
+      return false;
+    }
     is_recording_ = true;
     waves_to_record_ = waves;
     recorded_ = {};
@@ -190,6 +200,7 @@ class Walk {
     for (const LaneState& lane : lanes_) next_before_.push_back({lane.op, lane.entered});
     fill_before_.clear();
     for (const ChannelState& channel : channels_) fill_before_.push_back(channel.values.size());
+    return false;
   }
 
   // How often the recorded waves can follow once more so that every lane has a whole repetition of
@@ -203,7 +214,7 @@ class Walk {
       if (fill_before_[i] != channels_[i].values.size()) return 0;
     }
     for (const Taken& taken : recorded_.taken) ++advance_[static_cast<std::size_t>(taken.lane)];
-    std::int64_t left = std::numeric_limits<std::int64_t>::max();
+    std::int64_t left = kMost;
     for (std::size_t i = 0; i < lanes_.size(); ++i) {
       if (advance_[i] == 0) continue;
       advance_[i] /= lanes_[i].end - lanes_[i].begin;
