@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <limits>
+#include <utility>
 
 namespace pipesim {
 
@@ -38,14 +40,21 @@ StreamChain::StreamChain(const StreamProgram& program, std::vector<LaneState>& l
   is_chain_ = true;
   const std::size_t size = (lanes.size() + kChainBlock - 1) / kChainBlock * kChainBlock;
   arrays_.lanes = size;
-  for (auto* bytes : {&arrays_.first, &arrays_.second, &arrays_.left, &arrays_.holds,
-                      &arrays_.holds_next, &arrays_.done}) {
-    bytes->resize(size);
+  const std::size_t room = size + 2 * kChainBlock;
+  std::uint8_t** const bytes[] = {&arrays_.first, &arrays_.second,     &arrays_.left,
+                                  &arrays_.holds, &arrays_.holds_next, &arrays_.done};
+  bytes_.resize(room * std::size(bytes));
+  for (std::size_t i = 0; i < std::size(bytes); ++i) {
+    *bytes[i] = bytes_.data() + i * room + kChainBlock;
   }
-  for (auto* times : {&arrays_.first_duration, &arrays_.second_duration, &arrays_.time,
-                      &arrays_.from_above, &arrays_.from_below, &arrays_.latency_from_above,
-                      &arrays_.latency_from_below, &arrays_.communication}) {
-    times->resize(size);
+  std::int64_t** const times[] = {
+      &arrays_.first_duration,     &arrays_.second_duration, &arrays_.time,
+      &arrays_.from_above,         &arrays_.from_below,      &arrays_.latency_from_above,
+      &arrays_.latency_from_below, &arrays_.communication};
+  static_assert(kChainBlock * sizeof(std::int64_t) % sizeof(CacheLine) == 0);
+  times_.resize(room * std::size(times) / std::size(CacheLine{}.values));
+  for (std::size_t i = 0; i < std::size(times); ++i) {
+    *times[i] = times_.front().values + i * room + kChainBlock;
   }
   span_.resize(size);
   done_before_.resize(size);
@@ -225,6 +234,7 @@ std::int64_t StreamChain::run(bool may_pause) {
     const ChainWave wave = kernel_(arrays_);
     if (wave == ChainWave::none || wave == ChainWave::refused) break;
     ++waves;
+    std::swap(arrays_.holds, arrays_.holds_next);
     if (has_starts_) keep_starts();
     if (wave == ChainWave::ends_span) end_spans();
     if (may_pause && waves % kRhythm == 0 && is_in_rhythm()) break;

@@ -31,6 +31,10 @@ class StreamChain {
   std::int64_t run(bool may_pause);
 
  private:
+  struct alignas(64) CacheLine {
+    std::int64_t values[8] = {};
+  };
+
   bool load();
   void store();
   void begin_span(std::size_t lane);
@@ -51,6 +55,8 @@ class StreamChain {
   std::int64_t growth_ = 0;         // the most by which a wave makes a time later than all before
   std::vector<std::uint8_t> span_;  // by lane: how many ops its present span has in all
   ChainArrays arrays_;
+  std::vector<std::uint8_t> bytes_;  // of arrays_
+  std::vector<CacheLine> times_;
   ChainKernel kernel_ = nullptr;
   std::vector<std::uint8_t> done_before_;  // in the wave with which rhythms are compared
   int waves_alike_ = 0;
