@@ -51,18 +51,21 @@ class Recurrences {
 /// waits in the channels stays short.
 class Walk {
  public:
-  Walk(const StreamProgram& program, FastForward fast_forward)
+  /// Keeps the starts if there is where to.
+  Walk(const StreamProgram& program, FastForward fast_forward, StreamStarts* starts = nullptr)
       : program_(program),
         fast_forward_(fast_forward),
+        starts_(starts),
         lanes_(program.lanes.size()),
         channels_(program.channels.begin(), program.channels.end()) {
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
       lanes_[lane].frames.push_back({.blocks = &program.lanes[lane], .at = 0, .repetitions = 1});
       enter_next_loop(lanes_[lane], program);
+      if (starts != nullptr) lanes_[lane].starts = starts->singles(lane);
     }
   }
 
-  std::vector<LaneState>& lanes() { return lanes_; }
+  const std::vector<LaneState>& lanes() const { return lanes_; }
 
   /// False where the lanes wait for each other.
   bool run() {
@@ -226,7 +229,7 @@ class Walk {
   void run_rhythm(std::int64_t repetitions) {
     constexpr std::int64_t kWorthIt = 16;
     if (repetitions >= kWorthIt) {
-      StreamPeriod period(program_, lanes_, channels_, recorded_);
+      StreamPeriod period(program_, lanes_, channels_, recorded_, starts_);
       const std::int64_t done = period.run(repetitions, fast_forward_);
       for (std::size_t i = 0; i < lanes_.size(); ++i) {
         lanes_[i].repetitions -= done * advance_[i];
@@ -241,6 +244,7 @@ class Walk {
 
   const StreamProgram& program_;
   FastForward fast_forward_;
+  StreamStarts* starts_;
   std::vector<LaneState> lanes_;
   std::vector<ChannelState> channels_;
   std::vector<std::int32_t> ready_;  // lanes whose next op is taken in this wave
@@ -284,15 +288,13 @@ std::vector<LaneTimes> stream_times(const StreamProgram& program, FastForward fa
   return times;
 }
 
-std::vector<std::vector<std::int64_t>> stream_starts(const StreamProgram& program,
-                                                     FastForward fast_forward) {
-  Walk walk(program, fast_forward);
-  std::vector<std::vector<std::int64_t>> starts;
-  for (std::size_t lane = 0; lane < program.lanes.size(); ++lane) {
-    starts.emplace_back(static_cast<std::size_t>(op_count(program.lanes[lane])));
-    walk.lanes()[lane].starts = starts.back().data();
-  }
-  if (!walk.run()) starts.clear();
+std::optional<StreamStarts> stream_starts(const StreamProgram& program, FastForward fast_forward) {
+  std::vector<std::int64_t> ops;
+  ops.reserve(program.lanes.size());
+  for (const std::vector<StreamBlock>& lane : program.lanes) ops.push_back(op_count(lane));
+  std::optional<StreamStarts> starts(std::in_place, ops);
+  Walk walk(program, fast_forward, &*starts);
+  if (!walk.run()) starts.reset();
   return starts;
 }
 

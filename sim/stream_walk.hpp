@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "sim/stream_program.hpp"
+#include "sim/stream_starts.hpp"
 
 namespace pipesim {
 
@@ -32,9 +34,8 @@ enum class FastForward {
 /// leaves the range of Ticks.
 std::vector<LaneTimes> stream_times(const StreamProgram& program, FastForward fast_forward);
 
-/// By lane, the start of each of its ops in order. Empty where the lanes wait for each other.
-/// Throws Error if a time leaves the range of Ticks.
-std::vector<std::vector<std::int64_t>> stream_starts(const StreamProgram& program,
-                                                     FastForward fast_forward);
+/// The start of every op. Nothing where the lanes wait for each other. Throws Error if a time
+/// leaves the range of Ticks.
+std::optional<StreamStarts> stream_starts(const StreamProgram& program, FastForward fast_forward);
 
 }  // namespace pipesim

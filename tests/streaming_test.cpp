@@ -75,13 +75,16 @@ void check_against_engine(const StreamedRun& streamed, const Problem& problem,
 
 void check_starts(const Problem& problem, const Program& program, FastForward fast_forward) {
   const Timeline timeline = simulate(TaskGraph(problem, program));
-  const auto starts = stream_starts(stream_program(problem, program).value(), fast_forward);
-  REQUIRE(starts.size() == timeline.devices());
-  for (std::size_t device = 0; device < starts.size(); ++device) {
+  const auto starts = stream_starts(stream_program(problem, program).value(), fast_forward).value();
+  REQUIRE(starts.lanes() == timeline.devices());
+  for (std::size_t device = 0; device < starts.lanes(); ++device) {
     CAPTURE(device);
-    CHECK(std::equal(
-        starts[device].begin(), starts[device].end(), timeline.begin(device), timeline.end(device),
-        [](std::int64_t start, const Span& span) { return Ticks{start} == span.start; }));
+    std::vector<Ticks> streamed;
+    for (std::size_t op = 0; op < starts.size(device); ++op) {
+      streamed.emplace_back(starts.at(device, op));
+    }
+    CHECK(std::equal(streamed.begin(), streamed.end(), timeline.begin(device), timeline.end(device),
+                     [](Ticks start, const Span& span) { return start == span.start; }));
   }
 }
 
@@ -194,7 +197,8 @@ TEST_SUITE("unit") {
   TEST_CASE("every kernel does the same") {
     std::mt19937_64 random(7);
     constexpr std::int64_t kLanes = 37;
-    for (const bool has_latency : {false, true}) {
+    for (const auto& [has_latency, keeps_starts] :
+         {std::pair{false, false}, {false, true}, {true, false}, {true, true}}) {
       const auto drawn = [&](std::int64_t size) {
         std::vector<std::int64_t> values;
         for (std::int64_t i = 0; i < size; ++i) values.push_back(test::draw(random, 0, 100));
@@ -209,16 +213,19 @@ TEST_SUITE("unit") {
           {.count = 5, .lane = 3, .input = -1, .output = 2 * kLanes + 4, .op = 6},
           {.count = 9, .lane = 8, .input = kLanes + 2, .output = -1, .op = 1}};
       std::vector<std::vector<std::int64_t>> results;
-      for (const Kernel kernel : kernels(has_latency)) {
+      for (const Kernel kernel : kernels(has_latency, keeps_starts)) {
         std::vector<std::int64_t> now = values;
         std::vector<std::int64_t> communication(kLanes);
+        std::vector<std::int64_t> starts(kLanes);
         kernel(runs.data(), runs.data() + runs.size(),
                {.values = now.data(),
                 .communication = communication.data(),
                 .duration = duration.data(),
                 .latency_in = latency.data(),
-                .latency_out = latency.data()});
+                .latency_out = latency.data(),
+                .starts = starts.data()});
         now.insert(now.end(), communication.begin(), communication.end());
+        now.insert(now.end(), starts.begin(), starts.end());
         results.push_back(std::move(now));
       }
       for (const auto& result : results) CHECK(result == results.front());

@@ -8,6 +8,7 @@
 
 #include "sim/problem.hpp"
 #include "sim/program.hpp"
+#include "sim/stream_starts.hpp"
 #include "tools/bench/anchors/workload.hpp"
 
 namespace bench {
@@ -27,8 +28,7 @@ pipesim::Problem problem_of(const Workload& workload);
 /// The validated program of the schedule, as pipesim's own commands make it.
 pipesim::Program program_of(const Workload& workload, const pipesim::Problem& problem);
 /// T_total of starts by stage.
-std::int64_t total_of(const Workload& workload,
-                      const std::vector<std::vector<std::int64_t>>& starts);
+std::int64_t total_of(const Workload& workload, const pipesim::StreamStarts& starts);
 
 /// What is timed; gives T_total.
 using Run = std::function<std::int64_t()>;

@@ -26,7 +26,7 @@ std::size_t size(const Workload& workload) { return static_cast<std::size_t>(wor
 std::int64_t schedule_and_run(const Workload& workload, FastForward fast_forward) {
   const Problem problem = problem_of(workload);
   const auto stream = pipesim::stream_program(problem, program_of(workload, problem));
-  return total_of(workload, pipesim::stream_starts(*stream, fast_forward));
+  return total_of(workload, *pipesim::stream_starts(*stream, fast_forward));
 }
 
 Prepare schedule_and_run(FastForward fast_forward) {
@@ -48,8 +48,8 @@ Program op_by_op(const Workload& workload) {
 std::int64_t run_custom(const Workload& workload, const Program& program) {
   const Problem problem = problem_of(workload);
   pipesim::validate_program(problem, program);
-  return total_of(workload, pipesim::stream_starts(*pipesim::stream_program(problem, program),
-                                                   FastForward::loops));
+  return total_of(workload, *pipesim::stream_starts(*pipesim::stream_program(problem, program),
+                                                    FastForward::loops));
 }
 
 Run custom(const Workload& workload) {
@@ -108,7 +108,7 @@ void add_run(const Workload& workload) {
       const Problem problem = problem_of(given);
       const auto stream = std::make_shared<StreamProgram>(
           *pipesim::stream_program(problem, program_of(given, problem)));
-      return [=] { return total_of(given, pipesim::stream_starts(*stream, fast_forward)); };
+      return [=] { return total_of(given, *pipesim::stream_starts(*stream, fast_forward)); };
     };
   };
   add(prefix + "arbitrary", workload, streamed(FastForward::none));
