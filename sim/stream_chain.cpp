@@ -90,12 +90,12 @@ bool StreamChain::load() {
   for (const ChannelState& channel : channels_) {
     if (channel.values.size() > 1) return false;
   }
-  has_starts_ = false;
+  starts_.clear();
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     arrays_.time[i] = lanes_[i].time;
     arrays_.communication[i] = lanes_[i].communication;
     arrays_.holds[i] = 0;
-    has_starts_ = has_starts_ || lanes_[i].starts != nullptr;
+    if (lanes_[i].starts != nullptr) starts_.push_back(lanes_[i].starts);
     begin_span(i);
   }
   for (std::size_t i = 0; i < channels_.size(); ++i) {
@@ -114,6 +114,7 @@ void StreamChain::store() {
     LaneState& lane = lanes_[i];
     lane.time = arrays_.time[i];
     lane.communication = arrays_.communication[i];
+    if (!starts_.empty()) lane.starts = starts_[i];
     if (const int done = span_[i] - arrays_.left[i]; lane.op != nullptr && done > 0) {
       const auto body = lane.end - lane.begin;
       lane.repetitions -= done / body;
@@ -177,25 +178,27 @@ void StreamChain::end_span(std::size_t index) {
   begin_span(index);
 }
 
-void StreamChain::end_spans() {
-  constexpr std::uint64_t kAnyEnds = 0x8080808080808080U;
-  for (std::size_t i = 0; i < arrays_.lanes; i += sizeof kAnyEnds) {
+// The lanes whose op had the trait.
+template <class Function>
+void StreamChain::for_each_done(std::uint8_t trait, const Function& function) {
+  const std::uint64_t any = 0x0101010101010101U * trait;
+  for (std::size_t i = 0; i < arrays_.lanes; i += sizeof any) {
     std::uint64_t done = 0;
-    std::memcpy(&done, &arrays_.done[i], sizeof done);
-    if ((done & kAnyEnds) == 0) continue;
-    for (std::size_t lane = i; lane < i + sizeof kAnyEnds; ++lane) {
-      if ((arrays_.done[lane] & kEndsSpan) != 0) end_span(lane);
+    std::memcpy(&done, arrays_.done + i, sizeof done);
+    if ((done & any) == 0) continue;
+    for (std::size_t lane = i; lane < i + sizeof any; ++lane) {
+      if ((arrays_.done[lane] & trait) != 0) function(lane);
     }
   }
 }
 
 void StreamChain::keep_starts() {
-  for (std::size_t i = 0; i < lanes_.size(); ++i) {
-    const std::uint8_t done = arrays_.done[i];
-    if (done == 0) continue;
-    *lanes_[i].starts++ = arrays_.time[i] - ((done & kIsSecond) != 0 ? arrays_.second_duration[i]
-                                                                     : arrays_.first_duration[i]);
-  }
+  for_each_done(kIsOp, [this](std::size_t lane) {
+    const std::int64_t duration = (arrays_.done[lane] & kIsSecond) != 0
+                                      ? arrays_.second_duration[lane]
+                                      : arrays_.first_duration[lane];
+    *starts_[lane]++ = arrays_.time[lane] - duration;
+  });
 }
 
 bool StreamChain::is_in_rhythm() {
@@ -235,8 +238,10 @@ std::int64_t StreamChain::run(bool may_pause) {
     if (wave == ChainWave::none || wave == ChainWave::refused) break;
     ++waves;
     std::swap(arrays_.holds, arrays_.holds_next);
-    if (has_starts_) keep_starts();
-    if (wave == ChainWave::ends_span) end_spans();
+    if (!starts_.empty()) keep_starts();
+    if (wave == ChainWave::ends_span) {
+      for_each_done(kEndsSpan, [this](std::size_t lane) { end_span(lane); });
+    }
     if (may_pause && waves % kRhythm == 0 && is_in_rhythm()) break;
   }
   store();

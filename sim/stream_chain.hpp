@@ -39,7 +39,8 @@ class StreamChain {
   void store();
   void begin_span(std::size_t lane);
   void end_span(std::size_t lane);
-  void end_spans();
+  template <class Function>
+  void for_each_done(std::uint8_t trait, const Function& function);
   void keep_starts();
   bool is_in_rhythm();
   bool stays_in_rhythm() const;
@@ -51,9 +52,9 @@ class StreamChain {
   std::vector<ChannelState>& channels_;
   bool is_chain_ = false;
   bool has_latency_ = false;
-  bool has_starts_ = false;
-  std::int64_t growth_ = 0;         // the most by which a wave makes a time later than all before
-  std::vector<std::uint8_t> span_;  // by lane: how many ops its present span has in all
+  std::int64_t growth_ = 0;  // the most by which a wave makes a time later than all before
+  std::vector<std::int64_t*> starts_;  // by lane, as in LaneState; empty: they are not kept
+  std::vector<std::uint8_t> span_;     // by lane: how many ops its present span has in all
   ChainArrays arrays_;
   std::vector<std::uint8_t> bytes_;  // of arrays_
   std::vector<CacheLine> times_;
