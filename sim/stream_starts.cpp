@@ -6,14 +6,15 @@
 
 namespace pipesim {
 
-StreamStarts::StreamStarts(const std::vector<std::int64_t>& ops)
-    : lanes_(ops.size()),
-      singles_(std::make_unique_for_overwrite<std::int64_t[]>(
-          static_cast<std::size_t>(std::accumulate(ops.begin(), ops.end(), std::int64_t{0})))) {
-  std::int64_t* next = singles_.get();
+void StreamStarts::reset(const std::vector<std::int64_t>& ops) {
+  used_lists_ = 0;
+  lanes_.resize(ops.size());
+  const std::int64_t all = std::accumulate(ops.begin(), ops.end(), std::int64_t{0});
+  std::int64_t* next = singles_.of(static_cast<std::size_t>(all));
   for (std::size_t lane = 0; lane < ops.size(); ++lane) {
     lanes_[lane].size = static_cast<std::size_t>(ops[lane]);
     lanes_[lane].singles = next;
+    lanes_[lane].parts.clear();
     lanes_[lane].parts.push_back({.places = {}, .singles = next});
     next += ops[lane];
   }
@@ -33,8 +34,8 @@ std::int64_t StreamStarts::at(std::size_t lane, std::size_t place) const {
 std::int64_t* StreamStarts::add_lists(std::size_t lists, std::size_t ops,
                                       std::vector<std::vector<std::uint32_t>> places,
                                       const std::vector<LaneState>& states) {
-  std::int64_t* const first =
-      lists_.emplace_back(std::make_unique_for_overwrite<std::int64_t[]>(lists * ops)).get();
+  if (used_lists_ == lists_.size()) lists_.emplace_back();
+  std::int64_t* const first = lists_[used_lists_++].of(lists * ops);
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     if (places[i].empty()) continue;
     std::vector<Part>& parts = lanes_[i].parts;

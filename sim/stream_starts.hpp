@@ -15,8 +15,9 @@ namespace pipesim {
 /// elsewhere each lane has its own.
 class StreamStarts {
  public:
-  /// For as many ops by lane. Requires that none is negative.
-  explicit StreamStarts(const std::vector<std::int64_t>& ops);
+  /// Makes room for as many ops by lane, in the memory that is there already where that is enough.
+  /// Requires that none is negative.
+  void reset(const std::vector<std::int64_t>& ops);
 
   std::size_t lanes() const { return lanes_.size(); }
   /// How many ops the lane has.
@@ -51,10 +52,27 @@ class StreamStarts {
     std::vector<Part> parts;
   };
 
+  /// Memory that is written before it is read.
+  class Room {
+   public:
+    std::int64_t* of(std::size_t size) {
+      if (size > size_) {
+        values_.reset();  // before the next is there: they need not be there together
+        values_ = std::make_unique_for_overwrite<std::int64_t[]>(size);
+        size_ = size;
+      }
+      return values_.get();
+    }
+
+   private:
+    std::unique_ptr<std::int64_t[]> values_;
+    std::size_t size_ = 0;
+  };
+
   std::vector<Lane> lanes_;
-  // Room for all ops as singles, of which those in lists are never touched.
-  std::unique_ptr<std::int64_t[]> singles_;
-  std::vector<std::unique_ptr<std::int64_t[]>> lists_;
+  Room singles_;             // for all ops, of which those in lists are never touched
+  std::vector<Room> lists_;  // the first used_lists_ are in use
+  std::size_t used_lists_ = 0;
 };
 
 }  // namespace pipesim

@@ -288,14 +288,12 @@ std::vector<LaneTimes> stream_times(const StreamProgram& program, FastForward fa
   return times;
 }
 
-std::optional<StreamStarts> stream_starts(const StreamProgram& program, FastForward fast_forward) {
+bool stream_starts(const StreamProgram& program, FastForward fast_forward, StreamStarts& starts) {
   std::vector<std::int64_t> ops;
   ops.reserve(program.lanes.size());
   for (const std::vector<StreamBlock>& lane : program.lanes) ops.push_back(op_count(lane));
-  std::optional<StreamStarts> starts(std::in_place, ops);
-  Walk walk(program, fast_forward, &*starts);
-  if (!walk.run()) starts.reset();
-  return starts;
+  starts.reset(ops);
+  return Walk(program, fast_forward, &starts).run();
 }
 
 }  // namespace pipesim

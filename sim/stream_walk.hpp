@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "sim/stream_program.hpp"
@@ -34,8 +33,8 @@ enum class FastForward {
 /// leaves the range of Ticks.
 std::vector<LaneTimes> stream_times(const StreamProgram& program, FastForward fast_forward);
 
-/// The start of every op. Nothing where the lanes wait for each other. Throws Error if a time
+/// Writes the start of every op; false where the lanes wait for each other. Throws Error if a time
 /// leaves the range of Ticks.
-std::optional<StreamStarts> stream_starts(const StreamProgram& program, FastForward fast_forward);
+bool stream_starts(const StreamProgram& program, FastForward fast_forward, StreamStarts& starts);
 
 }  // namespace pipesim

@@ -75,7 +75,8 @@ void check_against_engine(const StreamedRun& streamed, const Problem& problem,
 
 void check_starts(const Problem& problem, const Program& program, FastForward fast_forward) {
   const Timeline timeline = simulate(TaskGraph(problem, program));
-  const auto starts = stream_starts(stream_program(problem, program).value(), fast_forward).value();
+  StreamStarts starts;
+  REQUIRE(stream_starts(stream_program(problem, program).value(), fast_forward, starts));
   REQUIRE(starts.lanes() == timeline.devices());
   for (std::size_t device = 0; device < starts.lanes(); ++device) {
     CAPTURE(device);

@@ -58,11 +58,12 @@ void require_agreement(const Workload& workload) {
   };
   const pipesim::Problem problem = problem_of(workload);
   const auto program = pipesim::stream_program(problem, program_of(workload, problem));
-  const auto streamed = pipesim::stream_starts(*program, pipesim::FastForward::none);
+  pipesim::StreamStarts streamed;
+  pipesim::stream_starts(*program, pipesim::FastForward::none, streamed);
   Starts all;
-  for (std::size_t lane = 0; lane < streamed->lanes(); ++lane) {
-    for (std::size_t op = 0; op < streamed->size(lane); ++op) {
-      all.push_back(streamed->at(lane, op));
+  for (std::size_t lane = 0; lane < streamed.lanes(); ++lane) {
+    for (std::size_t op = 0; op < streamed.size(lane); ++op) {
+      all.push_back(streamed.at(lane, op));
     }
   }
   Starts starts(all.size());

@@ -19,19 +19,23 @@ using pipesim::FastForward;
 using pipesim::Problem;
 using pipesim::Program;
 using pipesim::StreamProgram;
+using pipesim::StreamStarts;
 
 std::size_t size(const Workload& workload) { return static_cast<std::size_t>(workload.ops()); }
 
 /// Program, validation, starts.
-std::int64_t schedule_and_run(const Workload& workload, FastForward fast_forward) {
+std::int64_t schedule_and_run(const Workload& workload, FastForward fast_forward,
+                              StreamStarts& starts) {
   const Problem problem = problem_of(workload);
   const auto stream = pipesim::stream_program(problem, program_of(workload, problem));
-  return total_of(workload, *pipesim::stream_starts(*stream, fast_forward));
+  pipesim::stream_starts(*stream, fast_forward, starts);
+  return total_of(workload, starts);
 }
 
 Prepare schedule_and_run(FastForward fast_forward) {
   return [=](const Workload& workload) {
-    return [=] { return schedule_and_run(workload, fast_forward); };
+    const auto starts = std::make_shared<StreamStarts>();
+    return [=] { return schedule_and_run(workload, fast_forward, *starts); };
   };
 }
 
@@ -45,16 +49,17 @@ Program op_by_op(const Workload& workload) {
   return pipesim::unrolled(steps);
 }
 
-std::int64_t run_custom(const Workload& workload, const Program& program) {
+std::int64_t run_custom(const Workload& workload, const Program& program, StreamStarts& starts) {
   const Problem problem = problem_of(workload);
   pipesim::validate_program(problem, program);
-  return total_of(workload, *pipesim::stream_starts(*pipesim::stream_program(problem, program),
-                                                    FastForward::loops));
+  pipesim::stream_starts(*pipesim::stream_program(problem, program), FastForward::loops, starts);
+  return total_of(workload, starts);
 }
 
 Run custom(const Workload& workload) {
   const auto program = std::make_shared<Program>(op_by_op(workload));
-  return [=] { return run_custom(workload, *program); };
+  const auto starts = std::make_shared<StreamStarts>();
+  return [=] { return run_custom(workload, *program, *starts); };
 }
 
 Run task_graph(const Workload& workload) {
@@ -77,12 +82,14 @@ void add_whole(const Workload& workload) {
   const auto bytes_of_op = [&](const std::function<void()>& function) {
     return static_cast<double>(peak_bytes(function)) / static_cast<double>(workload.ops());
   };
+  const auto streamed_bytes = [&](FastForward fast_forward) {
+    return bytes_of_op([&] { schedule_and_run(fast_forward)(workload)(); });
+  };
   add(prefix + "arbitrary", workload, schedule_and_run(FastForward::none),
-      bytes_of_op([&] { schedule_and_run(workload, FastForward::none); }));
+      streamed_bytes(FastForward::none));
   add(prefix + "loops", workload, schedule_and_run(FastForward::loops),
-      bytes_of_op([&] { schedule_and_run(workload, FastForward::loops); }));
-  add(prefix + "custom", workload, custom,
-      bytes_of_op([&] { run_custom(workload, op_by_op(workload)); }));
+      streamed_bytes(FastForward::loops));
+  add(prefix + "custom", workload, custom, bytes_of_op([&] { custom(workload)(); }));
   add(prefix + "task_graph", workload, task_graph, bytes_of_op([&] { task_graph(workload)(); }));
   add(prefix + "event_loop", workload,
       [](const Workload& given) { return with_starts(given, event_loop); });
@@ -108,7 +115,11 @@ void add_run(const Workload& workload) {
       const Problem problem = problem_of(given);
       const auto stream = std::make_shared<StreamProgram>(
           *pipesim::stream_program(problem, program_of(given, problem)));
-      return [=] { return total_of(given, *pipesim::stream_starts(*stream, fast_forward)); };
+      const auto starts = std::make_shared<StreamStarts>();
+      return [=] {
+        pipesim::stream_starts(*stream, fast_forward, *starts);
+        return total_of(given, *starts);
+      };
     };
   };
   add(prefix + "arbitrary", workload, streamed(FastForward::none));
