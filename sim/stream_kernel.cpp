@@ -16,7 +16,7 @@ template <bool kHasInput, bool kHasOutput, bool kHasLatency, bool kKeepsStarts>
   const std::int64_t* const __restrict duration = arrays.duration + run.op;
   const std::int64_t* const __restrict latency_in = arrays.latency_in + run.op;
   const std::int64_t* const __restrict latency_out = arrays.latency_out + run.op;
-  std::int64_t* const __restrict starts = arrays.starts + run.op;
+  std::int64_t* const __restrict starts = kKeepsStarts ? arrays.starts + run.op : nullptr;
   for (std::int64_t i = 0; i < run.count; ++i) {
     const std::int64_t free = lane[i];
     const std::int64_t start = kHasInput ? std::max(free, input[i]) : free;
