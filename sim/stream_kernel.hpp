@@ -23,21 +23,16 @@ struct KernelArrays {
   const std::int64_t* duration = nullptr;
   const std::int64_t* latency_in = nullptr;
   const std::int64_t* latency_out = nullptr;
-  std::int64_t** starts = nullptr;  ///< where each lane's next start goes; null: nowhere
+  std::int64_t* starts = nullptr;  ///< by op: where its start goes
 };
 
 using Kernel = void (*)(const KernelRun* begin, const KernelRun* end, const KernelArrays& arrays);
 
-/// All that the processor can run, the fastest last; they do the same.
-std::vector<Kernel> kernels(bool has_latency);
-
-/// For each op: start = max(lane, input), communication += min(latency of the input, start - lane),
-/// lane = start + duration, output = lane + latency. The runs come one after another; within one
-/// no output is an input, and nothing overflows. The fastest that the processor has; without
-/// latencies communication and latencies are left alone.
-Kernel fastest_kernel(bool has_latency);
-
-/// The same, and *starts[lane]++ = start.
-Kernel kernel_with_starts(bool has_latency);
+/// All that the processor can run, the fastest last; they do the same. For each op: start =
+/// max(lane, input), communication += min(latency of the input, start - lane), lane = start +
+/// duration, output = lane + latency; and, if it keeps starts, starts[op] = start. The runs come
+/// one after another; within one no output is an input, and nothing overflows. Without latencies
+/// communication and latencies are left alone.
+std::vector<Kernel> kernels(bool has_latency, bool keeps_starts);
 
 }  // namespace pipesim

@@ -14,10 +14,9 @@ constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
 }  // namespace
 
 StreamPeriod::StreamPeriod(const StreamProgram& program, std::vector<LaneState>& lanes,
-                           std::vector<ChannelState>& channels, const Waves& waves)
-    : program_(program), lanes_(lanes), channels_(channels) {
-  has_starts_ = std::any_of(lanes.begin(), lanes.end(),
-                            [](const LaneState& lane) { return lane.starts != nullptr; });
+                           std::vector<ChannelState>& channels, const Waves& waves,
+                           StreamStarts* starts)
+    : program_(program), lanes_(lanes), channels_(channels), starts_(starts) {
   if (plan_rings(waves)) compile(waves);
 }
 
@@ -156,11 +155,9 @@ void StreamPeriod::add_runs(const std::vector<Operation>& wave) {
 void StreamPeriod::load() {
   values_.assign(static_cast<std::size_t>(next_value_), 0);
   communication_.assign(lane_of_number_.size(), 0);
-  starts_.clear();
   for (std::size_t i = 0; i < lane_of_number_.size(); ++i) {
     const LaneState& lane = lanes_[static_cast<std::size_t>(lane_of_number_[i])];
     values_[i] = lane.time;
-    starts_.push_back(lane.starts);
   }
   for (std::size_t i = 0; i < channels_.size(); ++i) {
     if (ring_[i] == 0) continue;
@@ -169,13 +166,12 @@ void StreamPeriod::load() {
       values_[static_cast<std::size_t>(at)] = channels_[i].values[place];
     }
   }
-  kernel_ = has_starts_ ? kernel_with_starts(has_latency_) : fastest_kernel(has_latency_);
+  kernel_ = kernels(has_latency_, starts_ != nullptr).back();
   arrays_ = {.values = values_.data(),
              .communication = communication_.data(),
              .duration = duration_.data(),
              .latency_in = latency_in_.data(),
-             .latency_out = latency_out_.data(),
-             .starts = starts_.data()};
+             .latency_out = latency_out_.data()};
 }
 
 void StreamPeriod::store() {
@@ -183,7 +179,6 @@ void StreamPeriod::store() {
     LaneState& lane = lanes_[static_cast<std::size_t>(lane_of_number_[i])];
     lane.time = values_[i];
     lane.communication += communication_[i];
-    lane.starts = starts_[i];
   }
   for (std::size_t i = 0; i < channels_.size(); ++i) {
     if (ring_[i] == 0) continue;
@@ -200,7 +195,7 @@ std::int64_t StreamPeriod::run(std::int64_t repetitions, FastForward fast_forwar
   if (repetitions_ == 0) return 0;
   load();
   const std::int64_t lists = repetitions / repetitions_;
-  const bool may_jump = fast_forward == FastForward::jumps && !has_starts_;
+  const bool may_jump = fast_forward == FastForward::jumps && starts_ == nullptr;
   const std::int64_t done = may_jump ? run_with_jumps(lists) : run_lists(lists);
   store();
   return done * repetitions_;
@@ -218,15 +213,40 @@ std::int64_t StreamPeriod::run_lists(std::int64_t lists) {
   while (done < lists) {
     const std::int64_t now = std::min(lists_without_overflow(), lists - done);
     if (now == 0) break;
-    for (std::int64_t i = 0; i < now; ++i) run_list();
+    if (starts_ != nullptr) {
+      run_with_starts(now);
+    } else {
+      for (std::int64_t i = 0; i < now; ++i) run_list();
+    }
     done += now;
   }
   return done;
 }
 
+void StreamPeriod::run_with_starts(std::int64_t lists) {
+  std::vector<std::vector<std::uint32_t>> places(lanes_.size());
+  for (const KernelRun& run : runs_) {
+    for (std::int64_t i = 0; i < run.count; ++i) {
+      const std::int32_t lane = lane_of_number_[static_cast<std::size_t>(run.lane + i)];
+      places[static_cast<std::size_t>(lane)].push_back(static_cast<std::uint32_t>(run.op + i));
+    }
+  }
+  const std::size_t ops = duration_.size();
+  arrays_.starts =
+      starts_->add_lists(static_cast<std::size_t>(lists), ops, std::move(places), lanes_);
+  for (std::int64_t i = 0; i < lists; ++i) {
+    run_list();
+    arrays_.starts += ops;
+  }
+}
+
 // Brent's search for a cycle (BIT 20, 1980): the state is compared with one saved state, which is
-// taken anew after 1, 2, 4, ... lists.
+// taken anew after 1, 2, 4, ... lists. All that is paid from a credit of a thirty-second of the ops
+// that have been run and as much of those to come, so that a search in vain costs no more.
 std::int64_t StreamPeriod::run_with_jumps(std::int64_t lists) {
+  const auto ops = static_cast<std::int64_t>(duration_.size());
+  const auto values = static_cast<std::int64_t>(values_.size());
+  credit_ = lists * ops / 32;
   std::int64_t done = 0;
   std::int64_t until_saved = 1;
   std::int64_t since_saved = 0;
@@ -237,13 +257,15 @@ std::int64_t StreamPeriod::run_with_jumps(std::int64_t lists) {
     ++done;
     ++since_saved;
     --safe;
-    if (shifted_alike(saved)) {
+    credit_ += ops / 32;
+    if (credit_ > 0 && shifted_alike(saved)) {
       const std::int64_t times = (lists - done) / since_saved;
       jump(saved, times);
       done += times * since_saved;
       break;
     }
-    if (since_saved == 1 && done < lists) {
+    // An op by itself takes as long as a dozen in an array.
+    if (since_saved == 1 && done < lists && pay(12 * ops + 4 * values)) {
       Saved last = save();
       ++done;
       ++since_saved;
@@ -253,13 +275,19 @@ std::int64_t StreamPeriod::run_with_jumps(std::int64_t lists) {
         return lists;
       }
     }
-    if (since_saved >= until_saved) {
+    if (since_saved >= until_saved && pay(values)) {
       saved = save();
       until_saved *= 2;
       since_saved = 0;
     }
   }
   return done + run_lists(lists - done);
+}
+
+bool StreamPeriod::pay(std::int64_t cost) {
+  if (credit_ < cost) return false;
+  credit_ -= cost;
+  return true;
 }
 
 // The operations of a list are maxima and sums with constants: if all times are later by one and
@@ -272,6 +300,7 @@ bool StreamPeriod::shifted_alike(const Saved& before) {
   for (std::size_t i = 0; i < values_.size(); ++i) {
     if (is_shifted(i)) continue;
     last_mismatch_ = i;
+    credit_ -= 2 * static_cast<std::int64_t>(i);
     return false;
   }
   return true;

@@ -7,6 +7,7 @@
 
 #include "sim/stream_kernel.hpp"
 #include "sim/stream_program.hpp"
+#include "sim/stream_starts.hpp"
 #include "sim/stream_state.hpp"
 #include "sim/stream_walk.hpp"
 
@@ -18,8 +19,9 @@ namespace pipesim {
 class StreamPeriod {
  public:
   /// Requires waves that were just taken from such a state; refers to everything given but them.
+  /// `starts`, if not null, gets the starts.
   StreamPeriod(const StreamProgram& program, std::vector<LaneState>& lanes,
-               std::vector<ChannelState>& channels, const Waves& waves);
+               std::vector<ChannelState>& channels, const Waves& waves, StreamStarts* starts);
 
   /// Runs the waves at most `repetitions` times more: updates times and values, but not the place
   /// of a lane in its loop. Returns how many repetitions it was; fewer where time comes near the
@@ -50,7 +52,9 @@ class StreamPeriod {
   void run_list() { kernel_(runs_.data(), runs_.data() + runs_.size(), arrays_); }
   std::int64_t lists_without_overflow() const;
   std::int64_t run_lists(std::int64_t lists);
+  void run_with_starts(std::int64_t lists);
   std::int64_t run_with_jumps(std::int64_t lists);
+  bool pay(std::int64_t cost);
   bool shifted_alike(const Saved& before);
   bool shifts_for_ever(const Saved& before);
   void jump(const Saved& before, std::int64_t times);
@@ -59,9 +63,9 @@ class StreamPeriod {
   const StreamProgram& program_;
   std::vector<LaneState>& lanes_;
   std::vector<ChannelState>& channels_;
+  StreamStarts* starts_;          // null: they are not kept
   std::int64_t repetitions_ = 0;  // of the waves in the list; 0: they cannot be run so
   bool has_latency_ = false;
-  bool has_starts_ = false;
 
   // By channel: the places of its ring (0: it is not used), the first of them, and what has been
   // taken and put.
@@ -84,10 +88,10 @@ class StreamPeriod {
 
   std::vector<std::int64_t> values_;         // the lanes' times, then the places
   std::vector<std::int64_t> communication_;  // by number of lane
-  std::vector<std::int64_t*> starts_;        // by number of lane
   Kernel kernel_ = nullptr;
   KernelArrays arrays_;
   std::size_t last_mismatch_ = 0;
+  std::int64_t credit_ = 0;  // of the search for jumps, in ops of an array
 };
 
 }  // namespace pipesim

@@ -36,6 +36,7 @@ struct StreamBlock {
 
 /// What one stage passes to the next, or gradients to the one before: first in, first out.
 struct StreamChannel {
+  std::int32_t producer = 0;  ///< the lane that puts
   std::int32_t consumer = 0;  ///< the lane that takes
   std::int64_t latency = 0;   ///< from the end of the op that puts
   std::uint64_t mark = 0;     ///< as of an op

@@ -68,7 +68,7 @@ struct alignas(64) LaneState {
   std::int64_t time = 0;           ///< from which the lane is free
   const StreamOp* op = nullptr;    ///< the next one; null: done
   std::int64_t repetitions = 0;    ///< of [begin, end) that are not done
-  std::int64_t* starts = nullptr;  ///< where the next start goes; null: nowhere
+  std::int64_t* starts = nullptr;  ///< where its next single start goes; null: nowhere
   std::int64_t first_start = -1;   ///< as in LaneTimes
   std::int64_t first_gradient_start = -1;
   std::int64_t last_forward_end = -1;

@@ -211,8 +211,8 @@ std::vector<LaneTimes> times(const StreamProgram& program) {
 template <class Cursor>
 bool write_starts(const StreamProgram& program, StreamStarts& starts) {
   Turns<Cursor, KeepStarts> turns(program);
-  for (std::size_t lane = 0; lane < starts.size(); ++lane) {
-    turns.keep(lane).next = starts[lane].data();
+  for (std::size_t lane = 0; lane < starts.lanes(); ++lane) {
+    turns.keep(lane).next = starts.singles(lane);
   }
   return turns.run();
 }

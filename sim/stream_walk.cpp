@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <limits>
 
+#include "sim/stream_chain.hpp"
 #include "sim/stream_period.hpp"
 #include "sim/stream_state.hpp"
 #include "sim/stream_turns.hpp"
@@ -13,6 +14,8 @@ namespace pipesim {
 
 namespace {
 
+constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+
 /// When the same set of ops stood next the last time, so that the lanes may be in a rhythm.
 class Recurrences {
  public:
@@ -20,7 +23,7 @@ class Recurrences {
   std::int64_t since(std::uint64_t mark, std::int64_t wave) {
     // Of a rhythm of more waves than there are entries nothing is left when it comes round.
     const auto size = static_cast<std::int64_t>(entries_.size());
-    if (wave - first_wave_ > kRounds * size && size < kMost) {
+    if (wave - first_wave_ > kRounds * size && entries_.size() < kMostEntries) {
       entries_.assign(entries_.size() * kGrowth, {});
       first_wave_ = wave;
     }
@@ -39,7 +42,7 @@ class Recurrences {
   };
   static constexpr std::int64_t kRounds = 8;
   static constexpr std::size_t kGrowth = 16;
-  static constexpr std::int64_t kMost = 100'000;
+  static constexpr std::size_t kMostEntries = 100'000;
   std::vector<Entry> entries_ = std::vector<Entry>(509);
   std::int64_t first_wave_ = 0;
 };
@@ -49,36 +52,78 @@ class Recurrences {
 /// waits in the channels stays short.
 class Walk {
  public:
-  Walk(const StreamProgram& program, FastForward fast_forward)
+  /// Keeps the starts if there is where to. Requires that it may fast-forward.
+  Walk(const StreamProgram& program, FastForward fast_forward, StreamStarts* starts = nullptr)
       : program_(program),
         fast_forward_(fast_forward),
+        starts_(starts),
         lanes_(program.lanes.size()),
         channels_(program.channels.begin(), program.channels.end()) {
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
       lanes_[lane].frames.push_back({.blocks = &program.lanes[lane], .at = 0, .repetitions = 1});
       enter_next_loop(lanes_[lane], program);
+      if (starts != nullptr) lanes_[lane].starts = starts->singles(lane);
     }
   }
 
-  std::vector<LaneState>& lanes() { return lanes_; }
+  const std::vector<LaneState>& lanes() const { return lanes_; }
 
   /// False where the lanes wait for each other.
   bool run() {
-    for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
-      if (lanes_[lane].op != nullptr) queue(static_cast<std::int32_t>(lane));
-    }
-    next_.swap(ready_);
-    for (wave_ = 1; !ready_.empty(); ++wave_) {
-      for (const std::int32_t lane : ready_) take(lane);
-      ready_.clear();
-      next_.swap(ready_);
-      if (fast_forward_ != FastForward::none) look_for_rhythm();
+    StreamChain chain(program_, lanes_, channels_);
+    if (!chain.is_chain()) {
+      walk(kMost);
+    } else {
+      // A rhythm that was not found is looked for twice as long the next time.
+      std::int64_t patience = 64;
+      for (;;) {
+        wave_ += chain.run(true);
+        const Ending ending = walk(patience);
+        if (ending == Ending::no_lane_is_ready) break;
+        if (ending == Ending::no_rhythm) patience *= 2;
+      }
     }
     return std::all_of(lanes_.begin(), lanes_.end(),
                        [](const LaneState& lane) { return lane.op == nullptr; });
   }
 
  private:
+  enum class Ending { no_lane_is_ready, rhythm_was_run, no_rhythm };
+
+  // Takes waves until no lane is ready, or a rhythm was found and run, or that many waves have not
+  // shown one.
+  Ending walk(std::int64_t most) {
+    begin();
+    const std::int64_t last = most < kMost - wave_ ? wave_ + most : kMost;
+    while (!ready_.empty()) {
+      ++wave_;
+      for (const std::int32_t lane : ready_) take(lane);
+      ready_.clear();
+      next_.swap(ready_);
+      if (look_for_rhythm() && most < kMost) return Ending::rhythm_was_run;
+      if (wave_ >= last && !is_recording_) return Ending::no_rhythm;
+    }
+    return Ending::no_lane_is_ready;
+  }
+
+  // What follows from the places of the lanes and the values in the channels.
+  void begin() {
+    ready_.clear();
+    next_.clear();
+    recurrences_.forget_before(wave_ + 1);
+    mark_ = 0;
+    for (ChannelState& channel : channels_) {
+      channel.is_awaited = false;
+      mark_ += channel.mark * channel.values.size();
+    }
+    for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
+      if (lanes_[lane].op == nullptr) continue;
+      mark_ += lanes_[lane].op->mark;
+      queue(static_cast<std::int32_t>(lane));
+    }
+    next_.swap(ready_);
+  }
+
   // The lane's next op is taken in the next wave, or as soon as its input is there.
   void queue(std::int32_t index) {
     const std::int32_t input = lanes_[static_cast<std::size_t>(index)].op->input;
@@ -133,22 +178,24 @@ class Walk {
 
   // The lanes are in a rhythm when the same ops stand next, and as many values in the channels, as
   // some waves ago, and no lane has left its loop since: then the waves between repeat themselves.
-  void look_for_rhythm() {
+  // Returns whether they were, and the rhythm has been run.
+  bool look_for_rhythm() {
     if (is_recording_) {
       recorded_.ends.push_back(recorded_.taken.size());
-      if (--waves_to_record_ == 0) {
-        is_recording_ = false;
-        if (const std::int64_t repetitions = repetitions_left(); repetitions > 0) {
-          run_rhythm(repetitions);
-        }
-        recurrences_.forget_before(wave_ + 1);
-      }
-      return;
+      if (--waves_to_record_ > 0) return false;
+      is_recording_ = false;
+      recurrences_.forget_before(wave_ + 1);
+      const std::int64_t repetitions = repetitions_left();
+      if (repetitions == 0) return false;
+      run_rhythm(repetitions);
+      return true;
     }
-    if (wave_ < next_search_) return;
+    if (wave_ < next_search_) return false;
     constexpr std::int64_t kMostRecorded = 1 << 20;
     const std::int64_t waves = recurrences_.since(mark_, wave_);
-    if (waves == 0 || waves > kMostRecorded / static_cast<std::int64_t>(lanes_.size())) return;
+    if (waves == 0 || waves > kMostRecorded / static_cast<std::int64_t>(lanes_.size())) {
+      return false;
+    }
     is_recording_ = true;
     waves_to_record_ = waves;
     recorded_ = {};
@@ -156,6 +203,7 @@ class Walk {
     for (const LaneState& lane : lanes_) next_before_.push_back({lane.op, lane.entered});
     fill_before_.clear();
     for (const ChannelState& channel : channels_) fill_before_.push_back(channel.values.size());
+    return false;
   }
 
   // How often the recorded waves can follow once more so that every lane has a whole repetition of
@@ -169,7 +217,7 @@ class Walk {
       if (fill_before_[i] != channels_[i].values.size()) return 0;
     }
     for (const Taken& taken : recorded_.taken) ++advance_[static_cast<std::size_t>(taken.lane)];
-    std::int64_t left = std::numeric_limits<std::int64_t>::max();
+    std::int64_t left = kMost;
     for (std::size_t i = 0; i < lanes_.size(); ++i) {
       if (advance_[i] == 0) continue;
       advance_[i] /= lanes_[i].end - lanes_[i].begin;
@@ -181,7 +229,7 @@ class Walk {
   void run_rhythm(std::int64_t repetitions) {
     constexpr std::int64_t kWorthIt = 16;
     if (repetitions >= kWorthIt) {
-      StreamPeriod period(program_, lanes_, channels_, recorded_);
+      StreamPeriod period(program_, lanes_, channels_, recorded_, starts_);
       const std::int64_t done = period.run(repetitions, fast_forward_);
       for (std::size_t i = 0; i < lanes_.size(); ++i) {
         lanes_[i].repetitions -= done * advance_[i];
@@ -196,6 +244,7 @@ class Walk {
 
   const StreamProgram& program_;
   FastForward fast_forward_;
+  StreamStarts* starts_;
   std::vector<LaneState> lanes_;
   std::vector<ChannelState> channels_;
   std::vector<std::int32_t> ready_;  // lanes whose next op is taken in this wave
@@ -233,18 +282,16 @@ std::vector<LaneTimes> stream_times(const StreamProgram& program, FastForward fa
 }
 
 bool stream_starts(const StreamProgram& program, FastForward fast_forward, StreamStarts& starts) {
-  starts.resize(program.lanes.size());
-  for (std::size_t lane = 0; lane < starts.size(); ++lane) {
-    starts[lane].resize(static_cast<std::size_t>(op_count(program, lane)));
+  std::vector<std::int64_t> ops;
+  ops.reserve(program.lanes.size());
+  for (std::size_t lane = 0; lane < program.lanes.size(); ++lane) {
+    ops.push_back(op_count(program, lane));
   }
+  starts.reset(ops);
   if (fast_forward == FastForward::none || program.listed != nullptr) {
     return starts_in_turns(program, starts);
   }
-  Walk walk(program, fast_forward);
-  for (std::size_t lane = 0; lane < starts.size(); ++lane) {
-    walk.lanes()[lane].starts = starts[lane].data();
-  }
-  return walk.run();
+  return Walk(program, fast_forward, &starts).run();
 }
 
 }  // namespace pipesim

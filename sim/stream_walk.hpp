@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sim/stream_program.hpp"
+#include "sim/stream_starts.hpp"
 
 namespace pipesim {
 
@@ -32,12 +33,9 @@ enum class FastForward {
 /// leaves the range of Ticks.
 std::vector<LaneTimes> stream_times(const StreamProgram& program, FastForward fast_forward);
 
-/// By lane, when each of its ops starts, in order.
-using StreamStarts = std::vector<std::vector<std::int64_t>>;
-
-/// Writes all starts; false where the lanes wait for each other. The memory that `starts` already
-/// has is used again, which takes two thirds of the time that new memory takes. Throws Error if a
-/// time leaves the range of Ticks.
+/// Writes the start of every op; false where the lanes wait for each other. The memory that
+/// `starts` already has is used again, which takes two thirds of the time that new memory takes.
+/// Throws Error if a time leaves the range of Ticks.
 bool stream_starts(const StreamProgram& program, FastForward fast_forward, StreamStarts& starts);
 
 }  // namespace pipesim

@@ -45,7 +45,9 @@ std::size_t StreamWiring::place(Flow flow, Stage stage) const {
 
 std::int32_t StreamWiring::add_channel(Device from, Device to) {
   const Link link = problem_.link(from, to);
-  channels_.push_back({.consumer = to.value, .latency = (link.latency + link.occupancy).count});
+  channels_.push_back({.producer = from.value,
+                       .consumer = to.value,
+                       .latency = (link.latency + link.occupancy).count});
   return static_cast<std::int32_t>(channels_.size() - 1);
 }
 

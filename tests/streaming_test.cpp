@@ -9,6 +9,7 @@
 #include <random>
 #include <string>
 
+#include "sim/chain_kernel.hpp"
 #include "sim/engine.hpp"
 #include "sim/error.hpp"
 #include "sim/idle.hpp"
@@ -77,12 +78,15 @@ void check_starts(const Problem& problem, const Program& program, FastForward fa
   const Timeline timeline = simulate(TaskGraph(problem, program));
   StreamStarts starts;
   REQUIRE(stream_starts(stream_program(problem, program).value(), fast_forward, starts));
-  REQUIRE(starts.size() == timeline.devices());
-  for (std::size_t device = 0; device < starts.size(); ++device) {
+  REQUIRE(starts.lanes() == timeline.devices());
+  for (std::size_t device = 0; device < starts.lanes(); ++device) {
     CAPTURE(device);
-    CHECK(std::equal(
-        starts[device].begin(), starts[device].end(), timeline.begin(device), timeline.end(device),
-        [](std::int64_t start, const Span& span) { return Ticks{start} == span.start; }));
+    std::vector<Ticks> streamed;
+    for (std::size_t op = 0; op < starts.size(device); ++op) {
+      streamed.emplace_back(starts.at(device, op));
+    }
+    CHECK(std::equal(streamed.begin(), streamed.end(), timeline.begin(device), timeline.end(device),
+                     [](Ticks start, const Span& span) { return start == span.start; }));
   }
 }
 
@@ -197,10 +201,113 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("pipelines of many lanes, in which the waves of a fill and a drain are vectors") {
+    std::mt19937_64 random(8);
+    for (const char* const name : {"gpipe", "1f1b", "eager_1f1b", "kfkb", "zb_h1"}) {
+      CAPTURE(name);
+      const Schedule& schedule = *find_schedule(builtin_schedules(), name);
+      for (int run = 0; run < 8; ++run) {
+        const auto p = static_cast<int>(test::draw(random, 14, 70));
+        const auto m = static_cast<int>(test::draw(random, 1, 6)) * p;
+        CAPTURE(p);
+        CAPTURE(m);
+        const Problem problem = random_stages(random, schedule, p, m);
+        const StreamProgram program =
+            stream_program(problem, test::program_of(name, problem)).value();
+        const std::vector<LaneTimes> expected = stream_times(program, FastForward::none);
+        CHECK(stream_times(program, FastForward::loops) == expected);
+        CHECK(stream_times(program, FastForward::jumps) == expected);
+        check_starts(problem, test::program_of(name, problem), FastForward::loops);
+      }
+    }
+  }
+
+  TEST_CASE("starts are written into memory that is used again") {
+    StreamStarts starts;
+    for (const int m : {400, 900, 100}) {
+      const Problem problem = test::equal_stages(4, m, 2, 3);
+      const StreamProgram program =
+          stream_program(problem, test::program_of("1f1b", problem)).value();
+      REQUIRE(stream_starts(program, FastForward::loops, starts));
+      StreamStarts expected;
+      REQUIRE(stream_starts(program, FastForward::none, expected));
+      for (std::size_t lane = 0; lane < 4; ++lane) {
+        REQUIRE(starts.size(lane) == static_cast<std::size_t>(2 * m));
+        for (std::size_t op = 0; op < starts.size(lane); ++op) {
+          REQUIRE(starts.at(lane, op) == expected.at(lane, op));
+        }
+      }
+    }
+  }
+
+  TEST_CASE("every kernel of a chain does the same") {
+    constexpr std::size_t kWaves = 40;
+    constexpr std::size_t kLanes = 3 * kChainBlock;
+    constexpr std::size_t kRoom = kLanes + 2 * kChainBlock;
+    for (const bool has_latency : {false, true}) {
+      CAPTURE(has_latency);
+      std::vector<std::vector<std::int64_t>> results;
+      for (const ChainKernel kernel : chain_kernels(has_latency)) {
+        std::mt19937_64 random(9);
+        std::vector<std::vector<std::uint8_t>> bytes(6, std::vector<std::uint8_t>(kRoom));
+        std::vector<std::vector<std::int64_t>> times(8, std::vector<std::int64_t>(kRoom));
+        const auto byte = [&](std::size_t i) { return bytes[i].data() + kChainBlock; };
+        const auto time = [&](std::size_t i) { return times[i].data() + kChainBlock; };
+        ChainArrays arrays = {.lanes = kLanes,
+                              .first = byte(0),
+                              .second = byte(1),
+                              .left = byte(2),
+                              .holds = byte(3),
+                              .holds_next = byte(4),
+                              .done = byte(5),
+                              .first_duration = time(0),
+                              .second_duration = time(1),
+                              .time = time(2),
+                              .from_above = time(3),
+                              .from_below = time(4),
+                              .latency_from_above = time(5),
+                              .latency_from_below = time(6),
+                              .communication = time(7)};
+        const auto draw = [&](std::int64_t most) { return test::draw(random, 0, most); };
+        for (std::size_t lane = 0; lane < kLanes; ++lane) {
+          // An input from above and an output below, or the other way; every eighth lane idle.
+          const bool is_idle = draw(7) == 0;
+          const auto op = [&](std::uint8_t second) {
+            const bool is_down = draw(1) == 0;
+            const int takes = draw(1) == 0 ? 0 : is_down ? kTakesFromAbove : kTakesFromBelow;
+            const int puts = draw(3) > 0 ? 0 : is_down ? kPutsBelow : kPutsAbove;
+            return static_cast<std::uint8_t>(is_idle ? 0 : takes | puts | second | kIsOp);
+          };
+          arrays.first[lane] = op(0);
+          arrays.second[lane] = op(kIsSecond);
+          arrays.left[lane] = static_cast<std::uint8_t>(is_idle ? 0 : 60 + draw(1));
+          for (std::size_t i = 0; i < 7; ++i) time(i)[lane] = draw(100);
+        }
+        std::vector<std::int64_t> result;
+        for (std::size_t wave = 0; wave < kWaves; ++wave) {
+          const ChainWave came = kernel(arrays);
+          result.push_back(static_cast<std::int64_t>(came));
+          if (came == ChainWave::none) break;
+          if (came == ChainWave::refused) {
+            std::fill_n(arrays.holds, kLanes, std::uint8_t{0});
+            continue;
+          }
+          std::swap(arrays.holds, arrays.holds_next);
+          for (const auto& each : times) result.insert(result.end(), each.begin(), each.end());
+          for (const auto& each : bytes) result.insert(result.end(), each.begin(), each.end());
+        }
+        results.push_back(std::move(result));
+      }
+      for (const auto& result : results) CHECK(result == results.front());
+      CHECK(results.front().size() > 1000);
+    }
+  }
+
   TEST_CASE("every kernel does the same") {
     std::mt19937_64 random(7);
     constexpr std::int64_t kLanes = 37;
-    for (const bool has_latency : {false, true}) {
+    for (const auto& [has_latency, keeps_starts] :
+         {std::pair{false, false}, {false, true}, {true, false}, {true, true}}) {
       const auto drawn = [&](std::int64_t size) {
         std::vector<std::int64_t> values;
         for (std::int64_t i = 0; i < size; ++i) values.push_back(test::draw(random, 0, 100));
@@ -215,16 +322,19 @@ TEST_SUITE("unit") {
           {.count = 5, .lane = 3, .input = -1, .output = 2 * kLanes + 4, .op = 6},
           {.count = 9, .lane = 8, .input = kLanes + 2, .output = -1, .op = 1}};
       std::vector<std::vector<std::int64_t>> results;
-      for (const Kernel kernel : kernels(has_latency)) {
+      for (const Kernel kernel : kernels(has_latency, keeps_starts)) {
         std::vector<std::int64_t> now = values;
         std::vector<std::int64_t> communication(kLanes);
+        std::vector<std::int64_t> starts(kLanes);
         kernel(runs.data(), runs.data() + runs.size(),
                {.values = now.data(),
                 .communication = communication.data(),
                 .duration = duration.data(),
                 .latency_in = latency.data(),
-                .latency_out = latency.data()});
+                .latency_out = latency.data(),
+                .starts = starts.data()});
         now.insert(now.end(), communication.begin(), communication.end());
+        now.insert(now.end(), starts.begin(), starts.end());
         results.push_back(std::move(now));
       }
       for (const auto& result : results) CHECK(result == results.front());

@@ -58,11 +58,13 @@ void require_agreement(const Workload& workload) {
   };
   const pipesim::Problem problem = problem_of(workload);
   const auto program = pipesim::stream_program(problem, program_of(workload, problem));
-  Starts all;
   pipesim::StreamStarts streamed;
   pipesim::stream_starts(*program, pipesim::FastForward::none, streamed);
-  for (const auto& lane : streamed) {
-    all.insert(all.end(), lane.begin(), lane.end());
+  Starts all;
+  for (std::size_t lane = 0; lane < streamed.lanes(); ++lane) {
+    for (std::size_t op = 0; op < streamed.size(lane); ++op) {
+      all.push_back(streamed.at(lane, op));
+    }
   }
   Starts starts(all.size());
   const auto require_starts = [&](const std::string& who, std::int64_t total) {
@@ -127,8 +129,9 @@ pipesim::Program program_of(const Workload& workload, const pipesim::Problem& pr
 
 std::int64_t total_of(const Workload& workload, const pipesim::StreamStarts& starts) {
   std::int64_t total = 0;
-  for (std::size_t stage = 0; stage < starts.size(); ++stage) {
-    total = std::max(total, starts[stage].back() + workload.backward[stage]);
+  for (std::size_t stage = 0; stage < starts.lanes(); ++stage) {
+    const std::int64_t last = starts.at(stage, starts.size(stage) - 1);
+    total = std::max(total, last + workload.backward[stage]);
   }
   return total;
 }

@@ -8,7 +8,7 @@
 
 #include "sim/problem.hpp"
 #include "sim/program.hpp"
-#include "sim/stream_walk.hpp"
+#include "sim/stream_starts.hpp"
 #include "tools/bench/anchors/workload.hpp"
 
 namespace bench {
