@@ -95,11 +95,7 @@ std::string SweepDescription::whole() const {
   return text.replace(text.find(own), own.size(), shard_member(0, 1));
 }
 
-std::optional<SweepDescription> read_description(const std::string& path) {
-  std::error_code error;
-  const std::string from = description_path(path);
-  if (!fs::exists(from, error)) return std::nullopt;
-  std::string text = read_file(from).text;
+SweepDescription parse_description(std::string text, const std::string& place) {
   while (text.ends_with('\n')) text.pop_back();
   SweepDescription description;
   const std::size_t points = text.rfind(kPointsMember);
@@ -121,12 +117,19 @@ std::optional<SweepDescription> read_description(const std::string& path) {
                        is_json(text) &&
                        text.find(shard_member(description.shard, description.shards)) == shard;
   if (!is_ours) {
-    throw Error(Fault{.place = from,
+    throw Error(Fault{.place = place,
                       .what = "describes no sweep",
                       .allowed = "what pipesim sweep wrote beside its results"});
   }
   description.definition = std::move(text);
   return description;
+}
+
+std::optional<SweepDescription> read_description(const std::string& path) {
+  std::error_code error;
+  const std::string from = description_path(path);
+  if (!fs::exists(from, error)) return std::nullopt;
+  return parse_description(read_file(from).text, from);
 }
 
 std::vector<SweepDifference> sweep_differences(const std::string& there, const std::string& now) {
