@@ -108,12 +108,7 @@ std::string SweepDescription::whole() const {
   return text.replace(text.find(own), own.size(), shard_member(0, 1));
 }
 
-std::optional<SweepDescription> read_description(const std::string& path) {
-  std::error_code error;
-  const std::string from = description_path(path);
-  if (!fs::exists(from, error)) return std::nullopt;
-  if (!fs::is_regular_file(from, error)) refuse_description(from);
-  std::string text = read_file(from).text;
+SweepDescription parse_description(std::string text, const std::string& place) {
   while (text.ends_with('\n')) text.pop_back();
   SweepDescription description;
   const std::size_t points = text.rfind(kPointsMember);
@@ -124,17 +119,16 @@ std::optional<SweepDescription> read_description(const std::string& path) {
     text.replace(points, std::string::npos, "}");
   }
   const std::size_t shard = text.find(kShardKey);
+  if (shard == std::string::npos) refuse_description(place);
   const char* const end = text.data() + text.size();
-  const char* const first =
-      text.data() + std::min(shard, text.size() - kShardKey.size()) + kShardKey.size();
+  const char* const first = text.data() + shard + kShardKey.size();
   const auto [slash, fault] = std::from_chars(first, end, description.shard);
   if (fault == std::errc{} && slash != end) std::from_chars(slash + 1, end, description.shards);
   constexpr std::int64_t kMostShards = 1'000'000;
   const bool is_ours = description.shard >= 0 && description.shard < description.shards &&
-                       description.shards <= kMostShards && shard != std::string::npos &&
-                       is_json(text) &&
+                       description.shards <= kMostShards && is_json(text) &&
                        text.find(shard_member(description.shard, description.shards)) == shard;
-  if (!is_ours) refuse_description(from);
+  if (!is_ours) refuse_description(place);
   constexpr std::string_view kFormatKey = "\"format\": \"";
   const std::size_t format = text.find(kFormatKey);
   if (format < shard) {
@@ -143,6 +137,14 @@ std::optional<SweepDescription> read_description(const std::string& path) {
   }
   description.definition = std::move(text);
   return description;
+}
+
+std::optional<SweepDescription> read_description(const std::string& path) {
+  std::error_code error;
+  const std::string from = description_path(path);
+  if (!fs::exists(from, error)) return std::nullopt;
+  if (!fs::is_regular_file(from, error)) refuse_description(from);
+  return parse_description(read_file(from).text, from);
 }
 
 std::vector<SweepDifference> sweep_differences(const std::string& there, const std::string& now) {

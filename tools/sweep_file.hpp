@@ -36,6 +36,9 @@ struct SweepDescription {
   std::string whole() const;
 };
 
+/// Reads its text. Throws Error (bad input) at that place if it is no description.
+SweepDescription parse_description(std::string text, const std::string& place);
+
 /// Reads it; nothing if there is none. Throws Error (bad input) if it is no description.
 std::optional<SweepDescription> read_description(const std::string& path);
 
