@@ -108,6 +108,17 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("a value within another is set anew when that changes") {
+    const std::vector<ScheduleSignature> schedules = signatures(builtin_schedules());
+    const Sweep sweep =
+        sweep_of(kPlain, vary({"schedule.v=3", "schedule=interleaved_1f1b,looped_bfs"}));
+    SweepPointReader reader(sweep, schedules);
+    for (std::int64_t point = 0; point < sweep.size(); ++point) {
+      CHECK(std::get<std::int64_t>(reader.read(sweep.values(point)).config.parameters.at("v")) ==
+            3);
+    }
+  }
+
   TEST_CASE("a value that cannot be put into the config is a fault of every point that has it") {
     const std::vector<ScheduleSignature> schedules = signatures(builtin_schedules());
     const Sweep sweep = sweep_of(R"({"p": 2, "m": 8, "t_f": [1, 2], "t_b": 4, "schedule": "1f1b"})",

@@ -308,7 +308,7 @@ struct Counts {
 
 void choose(const Sweep& sweep, const Request& request, const Registry& registry,
             Selection& selection, Counts& counts) {
-  const auto use = [&](const std::vector<PointResult>& results) -> std::function<bool()> {
+  const auto use = [&](const std::vector<PointResult>& results) -> std::function<void()> {
     Counts of_these;
     std::vector<Candidate> candidates;
     for (const PointResult& result : results) {
@@ -327,7 +327,6 @@ void choose(const Sweep& sweep, const Request& request, const Registry& registry
       counts.invalid += of_these.invalid;
       counts.over_limit += of_these.over_limit;
       for (const Candidate& candidate : candidates) selection.add(candidate);
-      return true;
     };
   };
   run_points(sweep, registry, {},

@@ -107,7 +107,7 @@ void write_points(const Sweep& sweep, const Registry& registry, const Request& r
       .progress = unless_terminal(request.progress,
                                   request.sweep.out.empty() ? "/dev/stdout" : request.sweep.out),
       .is_stopped = [&] { return interruption.requested(); },
-      .use = [&](const std::vector<PointResult>& results) -> std::function<bool()> {
+      .use = [&](const std::vector<PointResult>& results) -> std::function<void()> {
         std::string lines;
         Count of_these;
         std::optional<Error> fatal;
@@ -129,7 +129,6 @@ void write_points(const Sweep& sweep, const Registry& registry, const Request& r
           count.invalid += invalid;
           count.over_limit += over_limit;
           if (fatal) throw Error(*fatal);
-          return true;
         };
       }};
   run_points(sweep, registry, range, work);

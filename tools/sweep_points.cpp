@@ -147,10 +147,9 @@ void run_points(const Sweep& sweep, const Registry& registry, const PointRange& 
   Readers readers(sweep, registry);
   MemoryBudget memory(available_memory());
   PieceSizes sizes;
-  std::atomic<bool> is_done = false;
   std::int64_t begun = 0;
   const auto next = [&]() -> std::optional<Piece> {
-    if (begun == count || is_done || work.is_stopped()) return std::nullopt;
+    if (begun == count || work.is_stopped()) return std::nullopt;
     const std::int64_t begin = begun;
     begun += std::min(sizes.next(), count - begun);
     return Piece{begin, begun};
@@ -174,8 +173,7 @@ void run_points(const Sweep& sweep, const Registry& registry, const PointRange& 
     auto take = work.use(results);
     sizes.add(piece.end - piece.begin, Clock::now() - start);
     return [&, piece, take = std::move(take)] {
-      if (is_done) return;
-      if (!take()) is_done = true;
+      take();
       phase.advance(piece.end - piece.begin);
     };
   };

@@ -39,8 +39,8 @@ struct PointWork {
   Progress* progress = nullptr;        ///< may be null
   std::function<bool()> is_stopped{};  ///< asked before each few points
   /// Is given a few points, one after another, on any thread; what it returns is called in the
-  /// order of points, one at a time, and says whether more are wanted.
-  std::function<std::function<bool()>(const std::vector<PointResult>&)> use{};
+  /// order of points, one at a time.
+  std::function<std::function<void()>(const std::vector<PointResult>&)> use{};
 };
 
 /// Runs the points of the range that the sweep has. What is handed on is the same for any number of

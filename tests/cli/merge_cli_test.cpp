@@ -48,6 +48,23 @@ TEST_SUITE("cli") {
     }
   }
 
+  TEST_CASE("merge: goes on where it was interrupted") {
+    const TemporaryDirectory directory;
+    for (int i = 0; i < 2; ++i) {
+      REQUIRE(run_pipesim_in(directory, kSweep + fmt::format("--shard {}/2 --out {}.jsonl", i, i))
+                  .exit_code == 0);
+    }
+    REQUIRE(run_pipesim_in(directory, "merge 0.jsonl 1.jsonl --out m.jsonl").exit_code == 0);
+    const std::string whole = read_file(directory.path("m.jsonl"));
+    REQUIRE(shell("cd " + directory.path("") +
+                  " && head -n 3 m.jsonl >m.jsonl.part && "
+                  "sed 's/, .points.: [0-9]*//' m.jsonl.sweep >m.jsonl.part.sweep && "
+                  "rm m.jsonl m.jsonl.sweep")
+                .exit_code == 0);
+    REQUIRE(run_pipesim_in(directory, "merge 0.jsonl 1.jsonl --out m.jsonl").exit_code == 0);
+    CHECK(read_file(directory.path("m.jsonl")) == whole);
+  }
+
   TEST_CASE("merge: what is missing, doubled, incomplete or of another sweep is refused") {
     const TemporaryDirectory directory;
     const auto sweep = [&](const std::string& arguments) {

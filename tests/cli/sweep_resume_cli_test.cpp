@@ -93,6 +93,33 @@ TEST_SUITE("cli") {
     }
   }
 
+  TEST_CASE("sweep: a shard goes on with its own points") {
+    const TemporaryDirectory directory;
+    const std::string out = kSweep + "--shard 1/3 --out r.jsonl ";
+    REQUIRE(run_pipesim_in(directory, out).exit_code == 0);
+    const std::string whole = read_file(directory.path("r.jsonl"));
+    REQUIRE(shell("cd " + directory.path("") +
+                  " && head -n 2 r.jsonl >r.jsonl.part && "
+                  "sed 's/, .points.: [0-9]*//' r.jsonl.sweep >r.jsonl.part.sweep && "
+                  "rm r.jsonl r.jsonl.sweep")
+                .exit_code == 0);
+    CHECK(run_pipesim_in(directory, out).err ==
+          "pipesim: note: r.jsonl: 6 points: 4 simulated now, 2 found done\n");
+    CHECK(read_file(directory.path("r.jsonl")) == whole);
+  }
+
+  TEST_CASE("sweep: a line of CSV that is damaged is not continued") {
+    const TemporaryDirectory directory;
+    const std::string out = kSweep + "--out r.csv ";
+    REQUIRE(run_pipesim_in(directory, out).exit_code == 0);
+    REQUIRE(shell("cd " + directory.path("") +
+                  " && sed 's/, .points.: [0-9]*//' r.csv.sweep >r.csv.part.sweep && "
+                  "head -n 3 r.csv | sed '3s/$/\\r/' >r.csv.part && rm r.csv r.csv.sweep")
+                .exit_code == 0);
+    CHECK(run_pipesim_in(directory, out)
+              .err.starts_with("command line: --out: \"r.csv.part\" is damaged: after "));
+  }
+
   TEST_CASE("sweep: a part that is damaged is not continued") {
     const TemporaryDirectory directory;
     const std::string out = kSweep + "--out r.jsonl ";
@@ -267,6 +294,18 @@ TEST_SUITE("cli") {
                                            points, points == 1 ? "" : "s")) != std::string::npos);
       }
     }
+  }
+
+  TEST_CASE("sweep: a signal that is ignored stays ignored") {
+    const TemporaryDirectory directory;
+    const Outcome outcome = shell(fmt::format(
+        "trap '' INT; cd {} && {{ $PIPESIM sweep -p 8 --t-f 2 --t-b 2 --set t_w=2 --schedule "
+        "zb_auto --vary m=200:203 --jobs 1 --out r.jsonl & pid=$!; "
+        "until [ -s r.jsonl.part ] || [ -e r.jsonl ]; do sleep 0.01; done; kill -INT $pid; "
+        "wait $pid; }}",
+        directory.path("")));
+    CHECK(outcome.exit_code == 0);
+    CHECK(lines_of(read_file(directory.path("r.jsonl"))).size() == 4);
   }
 
   TEST_CASE("sweep: a full disk loses nothing that was written") {
