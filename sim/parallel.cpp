@@ -22,9 +22,8 @@ namespace {
 std::optional<tbb::global_control> more_threads(int jobs) {
   PIPESIM_CHECK(jobs >= 1 && jobs <= kMostJobs);
   if (jobs <= processors()) return std::nullopt;
-  return std::optional<tbb::global_control>(std::in_place,
-                                            tbb::global_control::max_allowed_parallelism,
-                                            static_cast<std::size_t>(jobs));
+  return std::optional<tbb::global_control>(
+      std::in_place, tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(jobs));
 }
 
 }  // namespace
@@ -62,19 +61,37 @@ void parallel_in_order(int jobs, const std::function<std::optional<Piece>()>& ne
                        const std::function<std::function<void()>(Piece)>& work) {
   constexpr std::size_t kPiecesOfAJob = 4;  // so that a slow one does not leave the others idle
   const std::optional<tbb::global_control> threads = more_threads(jobs);
+  // A pipeline that ends with an exception leaks what lies between its filters, so none leaves one.
+  std::atomic<bool> has_failed = false;
+  std::exception_ptr failure;
   const auto named = tbb::make_filter<void, Piece>(
       tbb::filter_mode::serial_in_order, [&](tbb::flow_control& control) {
-        const std::optional<Piece> piece = next();
+        const std::optional<Piece> piece = has_failed ? std::nullopt : next();
         if (!piece) control.stop();
         return piece.value_or(Piece{});
       });
-  const auto worked = tbb::make_filter<Piece, std::function<void()>>(tbb::filter_mode::parallel,
-                                                                     work);
+  const auto worked = tbb::make_filter<Piece, std::function<void()>>(
+      tbb::filter_mode::parallel, [&](Piece piece) -> std::function<void()> {
+        try {
+          return work(piece);
+        } catch (...) {
+          return [thrown = std::current_exception()] { std::rethrow_exception(thrown); };
+        }
+      });
   const auto taken = tbb::make_filter<std::function<void()>, void>(
-      tbb::filter_mode::serial_in_order, [](const std::function<void()>& take) { take(); });
+      tbb::filter_mode::serial_in_order, [&](const std::function<void()>& take) {
+        if (has_failed) return;
+        try {
+          take();
+        } catch (...) {
+          failure = std::current_exception();
+          has_failed = true;
+        }
+      });
   tbb::task_arena(jobs).execute([&] {
     tbb::parallel_pipeline(kPiecesOfAJob * static_cast<std::size_t>(jobs), named & worked & taken);
   });
+  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace pipesim

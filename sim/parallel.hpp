@@ -24,10 +24,11 @@ struct Piece {
   std::int64_t end = 0;
 };
 
-/// Works on each piece, at most `jobs` of them at once, and calls what that returned in the order of
-/// the pieces, one at a time; what lies between the two is bounded. next() is called by one thread
-/// at a time and names the pieces until it has none. What any of them throws ends the work and is
-/// rethrown. Requires jobs in [1, kMostJobs].
+/// Works on each piece, at most `jobs` of them at once, and calls what that returned in the order
+/// of the pieces, one at a time; what lies between the two is bounded. next() is called by one
+/// thread at a time, must not throw, and names the pieces until it has none. What the others throw
+/// ends the work at that piece, and is rethrown for the first piece that threw. Requires jobs in
+/// [1, kMostJobs].
 void parallel_in_order(int jobs, const std::function<std::optional<Piece>()>& next,
                        const std::function<std::function<void()>(Piece)>& work);
 

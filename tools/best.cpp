@@ -118,6 +118,7 @@ const Field& field_of(std::string_view name, std::string_view option) {
                                          [&](const Field& field) { return field.name == name; });
   if (found != kFields.end()) return *found;
   std::vector<std::string> known;
+  known.reserve(kFields.size());
   for (const Field& field : kFields) known.emplace_back(field.name);
   fail(option, name, fmt::format("unknown field \"{}\"", name),
        fmt::format("known fields: {}", fmt::join(known, ", ")), nearest_name(name, known));
@@ -186,7 +187,7 @@ Limit limit_of(const std::string& given) {
   }
   const std::string name = given.substr(0, equals);
   const std::string option = "--limit " + name;
-  const Limit limit = {
+  Limit limit = {
       .field = &field_of(name, option), .option = option, .text = given.substr(equals + 1)};
   limit.require_meaning();
   return limit;
@@ -409,6 +410,7 @@ int best(const Request& request, const Registry& registry) {
   const std::string& named = request.sweep.objective;
   const Field& objective = field_of(named.empty() ? kFront.front() : named, "--objective");
   std::vector<Limit> limits;
+  limits.reserve(request.sweep.limits.size());
   for (const std::string& given : request.sweep.limits) limits.push_back(limit_of(given));
   const std::size_t top = top_of(request.sweep.top);
   const Sweep sweep(config_text(request), request.overrides, request.sweep.options);

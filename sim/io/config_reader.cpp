@@ -315,8 +315,8 @@ class ConfigReader {
 }  // namespace
 
 std::span<const std::string> sweep_keys() {
-  static const std::vector<std::string> keys = {"vary", "zip", "where"};
-  return keys;
+  static const std::vector<std::string> kSweepKeys = {"vary", "zip", "where"};
+  return kSweepKeys;
 }
 
 RunConfig interpret_config(const JsonTree& tree, JsonTree::Id root,

@@ -291,6 +291,7 @@ ConditionValue Sweep::fixed_value(const std::string& path, const Condition& cond
   const JsonKind kind = tree_.kind(found.id);
   if (!found.exact || kind == JsonKind::object || kind == JsonKind::array) {
     std::vector<std::string> known;
+    known.reserve(axes_.size());
     for (const SweepAxis& axis : axes_) known.push_back(axis.path);
     for (const JsonTree::Id member : tree_.children(root_)) known.emplace_back(tree_.key(member));
     throw Error(
@@ -320,6 +321,7 @@ std::vector<SweepValue> Sweep::values(std::int64_t point) const {
 bool Sweep::has(const std::vector<SweepValue>& values) const {
   return std::all_of(conditions_.begin(), conditions_.end(), [&](const Condition& condition) {
     std::vector<ConditionValue> operands;
+    operands.reserve(condition.sources.size());
     for (const auto& [axis, fixed] : condition.sources) {
       operands.push_back(axis < values.size() ? condition_value(values[axis].named()) : fixed);
     }

@@ -28,7 +28,8 @@ TEST_SUITE("cli") {
         CAPTURE(shards);
         const TemporaryDirectory directory;
         const std::string arguments = kSweep + "--where 'm != 6' ";
-        REQUIRE(run_pipesim_in(directory, arguments + "--out " + name).exit_code == 0);
+        REQUIRE(run_pipesim_in(directory, fmt::format("{} --out {}", arguments, name)).exit_code ==
+                0);
         std::string parts;
         for (int i = shards - 1; i >= 0; --i) {
           REQUIRE(run_pipesim_in(directory, fmt::format("{} --shard {}/{} --out {}-{}", arguments,

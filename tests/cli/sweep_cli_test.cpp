@@ -146,7 +146,8 @@ TEST_SUITE("cli") {
 
   TEST_CASE("sweep: the same bytes for any number of jobs") {
     for (const std::string format : {"json", "csv"}) {
-      const std::string one = run_pipesim(kSweep + "--jobs 1 --format " + format).out;
+      const std::string one =
+          run_pipesim(fmt::format("{} --jobs 1 --format {}", kSweep, format)).out;
       CHECK(one.size() > 1000);
       for (const int jobs : {2, 7}) {
         CHECK(run_pipesim(fmt::format("{} --jobs {} --format {}", kSweep, jobs, format)).out ==

@@ -21,8 +21,8 @@ namespace pipesim::fuzz {
 namespace {
 
 const std::vector<ScheduleSignature>& schedules() {
-  static const std::vector<ScheduleSignature> known = signatures(builtin_schedules());
-  return known;
+  static const std::vector<ScheduleSignature> kKnown = signatures(builtin_schedules());
+  return kKnown;
 }
 
 /// Does what a reader does with a document, but opens no file that the bytes may name.
