@@ -190,6 +190,7 @@ void require_merge_options(const Request& request) {
   if (request.formula) others.emplace_back("--formula");
   for (const Override& given : request.overrides) others.push_back(given.option);
   std::vector<Fault> faults;
+  faults.reserve(others.size());
   for (const std::string& option : others) {
     faults.push_back({.place = fmt::format("command line: {}", option),
                       .what = "not an option of a merge",

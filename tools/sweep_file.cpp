@@ -264,6 +264,7 @@ void SweepFile::require_same(const std::string& path,
   if (differences.empty()) return;
   differences.resize(std::min(differences.size(), kMostShown));
   std::vector<Fault> faults;
+  faults.reserve(differences.size() + 1);
   for (const SweepDifference& difference : differences) {
     faults.push_back({.place = path,
                       .pointer = difference.pointer,
