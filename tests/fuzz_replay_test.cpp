@@ -11,10 +11,10 @@ using namespace pipesim;
 
 TEST_SUITE("unit") {
   TEST_CASE("fuzz: readers take or refuse every input of the corpora") {
-    for (const fuzz::Target& target : fuzz::kTargets) {
+    const std::string root = PIPESIM_SOURCE_DIR;
+    const auto replay = [](const fuzz::Target& target, const std::string& directory) {
       int inputs = 0;
-      const std::filesystem::path corpus = PIPESIM_SOURCE_DIR "/tests/fuzz/corpus";
-      for (const auto& input : std::filesystem::directory_iterator(corpus / target.name)) {
+      for (const auto& input : std::filesystem::directory_iterator(directory)) {
         CAPTURE(input.path().string());
         std::ifstream file(input.path(), std::ios::binary);
         std::ostringstream bytes;
@@ -23,6 +23,10 @@ TEST_SUITE("unit") {
         ++inputs;
       }
       CHECK(inputs > 0);
+    };
+    for (const fuzz::Target& target : fuzz::kTargets) {
+      replay(target, root + "/tests/fuzz/corpus/" + std::string(target.name));
+      if (target.name == "config") replay(target, root + "/configs");
     }
   }
 }

@@ -19,6 +19,7 @@
 #include "sim/version.hpp"
 #include "tools/driver.hpp"
 #include "tools/files.hpp"
+#include "tools/option_fault.hpp"
 #include "tools/picture_options.hpp"
 #include "tools/prepared_run.hpp"
 #include "tools/standard_error.hpp"
@@ -94,23 +95,14 @@ constexpr std::array kFields = std::to_array<Field>({
 constexpr std::array<std::string_view, 3> kFront = {"time_per_microbatch", "peak_memory",
                                                     "sent_per_microbatch"};
 
-[[noreturn]] void fail(std::string_view option, std::string_view value, std::string what,
-                       std::string allowed, std::string nearest = "") {
-  throw Error(Fault{.place = fmt::format("command line: {}", option),
-                    .value = std::string(value),
-                    .what = std::move(what),
-                    .allowed = std::move(allowed),
-                    .nearest = std::move(nearest)});
-}
-
 /// A field that the points of the sweep have.
 void require_field(const Sweep& sweep, const Field& field, std::string_view option) {
   const bool of_trials = field.name.starts_with("trials");
   const bool of_model = better(field.name) == Better::higher;
   const std::string_view section = of_trials ? "variation" : "model";
   if ((!of_trials && !of_model) || sweep.may_have(section)) return;
-  fail(option, field.name, fmt::format("no point has {}", field.name),
-       fmt::format("with the config's section {}", section));
+  fail_option(option, fmt::format("no point has {}", field.name),
+              fmt::format("with the config's section {}", section), field.name);
 }
 
 const Field& field_of(std::string_view name, std::string_view option) {
@@ -120,8 +112,9 @@ const Field& field_of(std::string_view name, std::string_view option) {
   std::vector<std::string> known;
   known.reserve(kFields.size());
   for (const Field& field : kFields) known.emplace_back(field.name);
-  fail(option, name, fmt::format("unknown field \"{}\"", name),
-       fmt::format("known fields: {}", fmt::join(known, ", ")), nearest_name(name, known));
+  fail_option(option, fmt::format("unknown field \"{}\"", name),
+              fmt::format("known fields: {}", fmt::join(known, ", ")), name,
+              nearest_name(name, known));
 }
 
 bool is_higher_better(const Field& field) { return better(field.name) == Better::higher; }
@@ -135,8 +128,8 @@ struct Limit {
   /// In the field's own count. Throws Error (bad input) if it means nothing there.
   Ratio value(const Report& report) const {
     const auto wrong = [this](std::string_view allowed) {
-      fail(option, text, fmt::format("\"{}\" is no limit of {}", text, field->name),
-           std::string(allowed));
+      fail_option(option, fmt::format("\"{}\" is no limit of {}", text, field->name),
+                  std::string(allowed), text);
     };
     if (field->counted == Counted::time) {
       const TimeUnit unit = report.config.time_unit;
@@ -166,10 +159,11 @@ struct Limit {
     const bool is_bytes = parse_bytes(text).value.has_value();
     if (is_number || (field->counted == Counted::time && is_time)) return;
     if ((field->counted == Counted::memory || field->counted == Counted::sent) && is_bytes) return;
-    fail(option, text, fmt::format("\"{}\" is no limit of {}", text, field->name),
-         field->counted == Counted::time     ? "a time such as 4 or 4ms"
-         : field->counted == Counted::number ? "a number"
-                                             : "a number, or bytes such as 80GiB");
+    fail_option(option, fmt::format("\"{}\" is no limit of {}", text, field->name),
+                field->counted == Counted::time     ? "a time such as 4 or 4ms"
+                : field->counted == Counted::number ? "a number"
+                                                    : "a number, or bytes such as 80GiB",
+                text);
   }
 
   bool holds(const Report& report) const {
@@ -182,8 +176,8 @@ struct Limit {
 Limit limit_of(const std::string& given) {
   const std::size_t equals = given.find('=');
   if (equals == std::string::npos) {
-    fail("--limit", given, fmt::format("\"{}\" is not FIELD=MOST", given),
-         "such as peak_memory=80GiB");
+    fail_option("--limit", fmt::format("\"{}\" is not FIELD=MOST", given),
+                "such as peak_memory=80GiB", given);
   }
   const std::string name = given.substr(0, equals);
   const std::string option = "--limit " + name;
@@ -201,8 +195,8 @@ std::size_t top_of(const std::string& given) {
   const char* const end = given.data() + given.size();
   const auto [stop, error] = std::from_chars(given.data(), end, count);
   if (error != std::errc{} || stop != end || count == 0 || count > kMost) {
-    fail("--top", given, fmt::format("\"{}\" is no number of points", given),
-         "an integer from 1 to 1000000");
+    fail_option("--top", fmt::format("\"{}\" is no number of points", given),
+                "an integer from 1 to 1000000", given);
   }
   return count;
 }
@@ -285,10 +279,10 @@ class Selection {
     if (!first_) first_ = candidate;
     const bool same_memory = first_->counts_memory_in_bytes == candidate.counts_memory_in_bytes;
     if (same_memory && first_->counts_sent_in_bytes == candidate.counts_sent_in_bytes) return;
-    fail("best", "",
-         fmt::format("points {} and {} count {} in different units", first_->point, candidate.point,
-                     same_memory ? "what is sent" : "memory"),
-         "bytes for all points or for none");
+    fail_option("best",
+                fmt::format("points {} and {} count {} in different units", first_->point,
+                            candidate.point, same_memory ? "what is sent" : "memory"),
+                "bytes for all points or for none", "");
   }
 
   const Field& objective_;
@@ -420,7 +414,7 @@ int best(const Request& request, const Registry& registry) {
   const OutputConfig& output = config.output;
   require_different_files(request, config);
   if (output.format == OutputFormat::csv) {
-    fail("best", "csv", "best has no csv", "the format table or json");
+    fail_option("best", "best has no csv", "the format table or json", "csv");
   }
   Selection selection(objective, limits, top);
   Counts counts;

@@ -11,6 +11,7 @@
 #include "sim/io/sweep_record.hpp"
 #include "tools/driver.hpp"
 #include "tools/files.hpp"
+#include "tools/option_fault.hpp"
 #include "tools/picture_options.hpp"
 #include "tools/progress.hpp"
 #include "tools/standard_error.hpp"
@@ -209,11 +210,10 @@ int merge(const Request& request) {
   const Shards shards = open_shards(request.sweep.parts);
   require_one_sweep(shards);
   if (shards.front()->description().format != name(format)) {
-    throw Error(Fault{.place = "command line: --out",
-                      .value = request.sweep.out,
-                      .what = fmt::format("\"{}\" beside shards in {}", request.sweep.out,
-                                          shards.front()->description().format),
-                      .allowed = "a name of that format"});
+    fail_option("--out",
+                fmt::format("\"{}\" beside shards in {}", request.sweep.out,
+                            shards.front()->description().format),
+                "a name of that format", request.sweep.out);
   }
   std::int64_t points = 0;
   std::string header;

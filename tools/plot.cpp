@@ -13,6 +13,7 @@
 #include "tools/driver.hpp"
 #include "tools/files.hpp"
 #include "tools/gnuplot.hpp"
+#include "tools/option_fault.hpp"
 #include "tools/progress.hpp"
 #include "tools/standard_error.hpp"
 
@@ -20,25 +21,17 @@ namespace pipesim {
 
 namespace {
 
-[[noreturn]] void fail(std::string_view option, std::string what, std::string allowed,
-                       std::string value = "") {
-  throw Error(Fault{.place = fmt::format("command line: {}", option),
-                    .value = std::move(value),
-                    .what = std::move(what),
-                    .allowed = std::move(allowed)});
-}
-
 /// A plot has no config to override: none of the options of a run means anything.
 void require_plot_options(const Request& request) {
   constexpr std::string_view kAllowed = "the options of pipesim plot --help";
   if (request.config_file || request.no_header || request.formula) {
-    fail("plot", "a plot has neither config nor header nor formula", std::string(kAllowed));
+    fail_option("plot", "a plot has neither config nor header nor formula", std::string(kAllowed));
   }
   for (const Override& given : request.overrides) {
-    fail(given.option, "not an option of a plot", std::string(kAllowed), given.value);
+    fail_option(given.option, "not an option of a plot", std::string(kAllowed), given.value);
   }
   if (request.plot.svg.empty() && request.plot.html.empty()) {
-    fail("plot", "no picture is asked for", "--svg FILE, --html FILE or both");
+    fail_option("plot", "no picture is asked for", "--svg FILE, --html FILE or both");
   }
 }
 
@@ -52,17 +45,18 @@ PlotOptions options_of(const PlotRequest& request) {
   if (request.kind == "pareto") options.kind = PlotKind::pareto;
   if (request.kind == "heatmap") options.kind = PlotKind::heatmap;
   const bool is_heatmap = options.kind == PlotKind::heatmap;
-  if (is_heatmap && request.z.empty()) fail("--kind heatmap", "no --z", "the field of the colour");
+  if (is_heatmap && request.z.empty())
+    fail_option("--kind heatmap", "no --z", "the field of the colour");
   if (!is_heatmap && !request.z.empty()) {
-    fail("--z", fmt::format("--kind {} has no third axis", request.kind), "--kind heatmap",
-         request.z);
+    fail_option("--z", fmt::format("--kind {} has no third axis", request.kind), "--kind heatmap",
+                request.z);
   }
   if (is_heatmap && !request.series.empty()) {
-    fail("--series", "a heat map has no series", "--kind lines or pareto", request.series);
+    fail_option("--series", "a heat map has no series", "--kind lines or pareto", request.series);
   }
   if (is_heatmap && !request.log.empty()) {
-    fail("--log", "a heat map has a cell for each value and no scale", "--kind lines or pareto",
-         request.log);
+    fail_option("--log", "a heat map has a cell for each value and no scale",
+                "--kind lines or pareto", request.log);
   }
   return options;
 }
@@ -71,7 +65,7 @@ PlotOptions options_of(const PlotRequest& request) {
 void require_names(const PlotRequest& request) {
   for (const auto& [option, path] : {std::pair("--svg", request.svg), {"--html", request.html}}) {
     if (path != "-") continue;
-    fail(option, "\"-\" is no name of a file", "/dev/stdout for standard output", path);
+    fail_option(option, "\"-\" is no name of a file", "/dev/stdout for standard output", path);
   }
 }
 

@@ -14,6 +14,7 @@
 #include "tools/driver.hpp"
 #include "tools/files.hpp"
 #include "tools/interruption.hpp"
+#include "tools/option_fault.hpp"
 #include "tools/picture_options.hpp"
 #include "tools/prepared_run.hpp"
 #include "tools/progress.hpp"
@@ -24,14 +25,6 @@
 namespace pipesim {
 
 namespace {
-
-[[noreturn]] void fail(std::string_view option, std::string value, std::string what,
-                       std::string allowed) {
-  throw Error(Fault{.place = fmt::format("command line: {}", option),
-                    .value = std::move(value),
-                    .what = std::move(what),
-                    .allowed = std::move(allowed)});
-}
 
 /// The part of the grid that "I/N" names: every Nth point from I on.
 PointRange shard_of(const std::string& text) {
@@ -46,8 +39,8 @@ PointRange shard_of(const std::string& text) {
   const bool is_whole = has_slash && second.ec == std::errc{} && second.ptr == end;
   if (!is_whole || range.first < 0 || range.stride < 1 || range.stride > kMost ||
       range.first >= range.stride) {
-    fail("--shard", text, fmt::format("\"{}\" is no shard", text),
-         "I/N with I from 0 to N-1, such as 0/8, and N up to 1000000");
+    fail_option("--shard", fmt::format("\"{}\" is no shard", text),
+                "I/N with I from 0 to N-1, such as 0/8, and N up to 1000000", text);
   }
   return range;
 }
@@ -58,9 +51,9 @@ SweepFormat format_of(const Request& request, const OutputConfig& output) {
   if (request.sweep.out.empty()) return says_csv ? SweepFormat::csv : SweepFormat::jsonl;
   const SweepFormat format = format_of_name(request.sweep.out);
   if (output.format != OutputFormat::table && says_csv != (format == SweepFormat::csv)) {
-    fail("--out", request.sweep.out,
-         fmt::format("\"{}\" beside the format {}", request.sweep.out, name(output.format)),
-         "a name of that format, or no format");
+    fail_option("--out",
+                fmt::format("\"{}\" beside the format {}", request.sweep.out, name(output.format)),
+                "a name of that format, or no format", request.sweep.out);
   }
   return format;
 }
@@ -68,7 +61,7 @@ SweepFormat format_of(const Request& request, const OutputConfig& output) {
 void require_options(const Request& request) {
   const auto reject_option = [](bool given, std::string_view option, std::string_view what,
                                 std::string_view allowed) {
-    if (given) fail(option, "", std::string(what), std::string(allowed));
+    if (given) fail_option(option, std::string(what), std::string(allowed), "");
   };
   reject_picture_options(request.picture);
   reject_option(request.formula, "--formula", "a sweep has no formula", "a run");
@@ -254,8 +247,8 @@ int sweep(const Request& request, const Registry& registry) {
   require_different_files(request, config);
   const SweepFormat format = format_of(request, config.output);
   if (request.no_header && (format != SweepFormat::csv || !request.sweep.out.empty())) {
-    fail("--no-header", "", "only csv on standard output can go without its header",
-         "--format csv without --out");
+    fail_option("--no-header", "only csv on standard output can go without its header",
+                "--format csv without --out", "");
   }
   return request.sweep.out.empty() ? sweep_to_output(sweep, request, registry, range, format)
                                    : sweep_to_file(sweep, request, registry, range, format);

@@ -17,6 +17,7 @@
 #include "sim/io/json_tree.hpp"
 #include "sim/io/output_file.hpp"
 #include "tools/files.hpp"
+#include "tools/option_fault.hpp"
 
 namespace pipesim {
 
@@ -30,10 +31,7 @@ constexpr std::string_view kPointsMember = ", \"points\": ";
 constexpr std::string_view kOtherFile = "the same sweep, another --out, or --overwrite";
 
 [[noreturn]] void refuse(const std::string& path, std::string what, std::string_view allowed) {
-  throw Error(Fault{.place = std::string(kOption),
-                    .value = path,
-                    .what = std::move(what),
-                    .allowed = std::string(allowed)});
+  fail_option("--out", std::move(what), std::string(allowed), path);
 }
 
 [[noreturn]] void fail_to(std::string_view verb, const std::string& path, int error_number) {

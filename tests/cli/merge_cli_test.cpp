@@ -8,17 +8,10 @@
 #include <vector>
 
 #include "tests/cli/process.hpp"
-#include "tests/cli/text_lines.hpp"
+#include "tests/cli/sweeps.hpp"
 
 using namespace pipesim::test;
 using nlohmann::json;
-
-namespace {
-
-const std::string kSweep =
-    "sweep -p 4 --t-f 2 --t-b 4 --vary schedule=gpipe,1f1b,interleaved_1f1b --vary m=2:12:2 ";
-
-}  // namespace
 
 TEST_SUITE("cli") {
   TEST_CASE("merge: the shards give the bytes of the whole sweep") {
@@ -57,11 +50,7 @@ TEST_SUITE("cli") {
     }
     REQUIRE(run_pipesim_in(directory, "merge 0.jsonl 1.jsonl --out m.jsonl").exit_code == 0);
     const std::string whole = read_file(directory.path("m.jsonl"));
-    REQUIRE(shell("cd " + directory.path("") +
-                  " && head -n 3 m.jsonl >m.jsonl.part && "
-                  "sed 's/, .points.: [0-9]*//' m.jsonl.sweep >m.jsonl.part.sweep && "
-                  "rm m.jsonl m.jsonl.sweep")
-                .exit_code == 0);
+    REQUIRE(interrupt(directory, "m.jsonl", 3));
     REQUIRE(run_pipesim_in(directory, "merge 0.jsonl 1.jsonl --out m.jsonl").exit_code == 0);
     CHECK(read_file(directory.path("m.jsonl")) == whole);
   }

@@ -12,15 +12,12 @@
 #include <vector>
 
 #include "tests/cli/process.hpp"
-#include "tests/cli/text_lines.hpp"
+#include "tests/cli/sweeps.hpp"
 
 using namespace pipesim::test;
 using nlohmann::json;
 
 namespace {
-
-const std::string kSweep =
-    "sweep -p 4 --t-f 2 --t-b 4 --vary schedule=gpipe,1f1b,interleaved_1f1b --vary m=2:12:2 ";
 
 class ResultsSchema {
  public:

@@ -7,16 +7,9 @@
 #include <string>
 
 #include "tests/cli/process.hpp"
-#include "tests/cli/text_lines.hpp"
+#include "tests/cli/sweeps.hpp"
 
 using namespace pipesim::test;
-
-namespace {
-
-const std::string kSweep =
-    "sweep -p 4 --t-f 2 --t-b 4 --vary schedule=gpipe,1f1b,interleaved_1f1b --vary m=2:12:2 ";
-
-}  // namespace
 
 TEST_SUITE("cli") {
   TEST_CASE("sweep: a file is found done, and refused for another sweep") {
@@ -98,11 +91,7 @@ TEST_SUITE("cli") {
     const std::string out = kSweep + "--shard 1/3 --out r.jsonl ";
     REQUIRE(run_pipesim_in(directory, out).exit_code == 0);
     const std::string whole = read_file(directory.path("r.jsonl"));
-    REQUIRE(shell("cd " + directory.path("") +
-                  " && head -n 2 r.jsonl >r.jsonl.part && "
-                  "sed 's/, .points.: [0-9]*//' r.jsonl.sweep >r.jsonl.part.sweep && "
-                  "rm r.jsonl r.jsonl.sweep")
-                .exit_code == 0);
+    REQUIRE(interrupt(directory, "r.jsonl", 2));
     CHECK(run_pipesim_in(directory, out).err ==
           "pipesim: note: r.jsonl: 6 points: 4 simulated now, 2 found done\n");
     CHECK(read_file(directory.path("r.jsonl")) == whole);
@@ -112,10 +101,8 @@ TEST_SUITE("cli") {
     const TemporaryDirectory directory;
     const std::string out = kSweep + "--out r.csv ";
     REQUIRE(run_pipesim_in(directory, out).exit_code == 0);
-    REQUIRE(shell("cd " + directory.path("") +
-                  " && sed 's/, .points.: [0-9]*//' r.csv.sweep >r.csv.part.sweep && "
-                  "head -n 3 r.csv | sed '3s/$/\\r/' >r.csv.part && rm r.csv r.csv.sweep")
-                .exit_code == 0);
+    REQUIRE(interrupt(directory, "r.csv", 3));
+    REQUIRE(shell("sed -i '3s/$/\\r/' " + directory.path("r.csv.part")).exit_code == 0);
     CHECK(run_pipesim_in(directory, out)
               .err.starts_with("command line: --out: \"r.csv.part\" is damaged: after "));
   }
@@ -127,10 +114,7 @@ TEST_SUITE("cli") {
     const std::string whole = read_file(directory.path("r.jsonl"));
     const std::size_t second = whole.find('\n') + 1;
     const std::size_t third = whole.find('\n', second) + 1;
-    REQUIRE(shell("cd " + directory.path("") +
-                  " && sed 's/, .points.: [0-9]*//' r.jsonl.sweep >r.jsonl.part.sweep && "
-                  "rm r.jsonl r.jsonl.sweep")
-                .exit_code == 0);
+    REQUIRE(interrupt(directory, "r.jsonl", 18));
     std::string beyond = whole.substr(second, third - second);
     beyond.replace(beyond.find("\"point\": 1"), 10, "\"point\": 50");
     for (const std::string& damaged :
@@ -161,10 +145,7 @@ TEST_SUITE("cli") {
     const std::string before = read_file(directory.path("r.jsonl"));
     // What an interrupted --overwrite leaves.
     REQUIRE(sweep("--vary m=4,16 --out other.jsonl").exit_code == 0);
-    REQUIRE(shell("cd " + directory.path("") +
-                  " && head -n 1 other.jsonl >r.jsonl.part && "
-                  "sed 's/, .points.: [0-9]*//' other.jsonl.sweep >r.jsonl.part.sweep")
-                .exit_code == 0);
+    REQUIRE(interrupt(directory, "other.jsonl", 1, "r.jsonl"));
     CHECK(sweep("--vary m=4,16 --out r.jsonl").exit_code == 2);
     CHECK(read_file(directory.path("r.jsonl")) == before);
     CHECK(sweep("--vary m=4,16 --out r.jsonl --overwrite").err ==
