@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tests/configs.hpp"
+#include "tests/places.hpp"
 
 using namespace pipesim;
 using nlohmann::json;
@@ -20,7 +21,7 @@ using Adapter = valijson::adapters::NlohmannJsonAdapter;
 namespace {
 
 json schema_document() {
-  std::ifstream file(PIPESIM_SOURCE_DIR "/docs/config.schema.json");
+  std::ifstream file(test::source_directory() + "/docs/config.schema.json");
   return json::parse(file);
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sim/transfer_order.hpp"
+#include "tests/places.hpp"
 #include "tests/problems.hpp"
 
 using namespace pipesim;
@@ -115,7 +116,7 @@ TEST_SUITE("unit") {
     const std::string ending = "_compute_comms.csv";
     int files = 0;
     for (const auto& entry :
-         fs::directory_iterator(PIPESIM_SOURCE_DIR "/tests/golden/pytorch_csv")) {
+         fs::directory_iterator(test::source_directory() + "/tests/golden/pytorch_csv")) {
       const std::string path = entry.path().string();
       if (!path.ends_with(ending)) continue;
       ++files;

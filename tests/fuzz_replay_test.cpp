@@ -6,12 +6,13 @@
 #include <string>
 
 #include "tests/fuzz/targets.hpp"
+#include "tests/places.hpp"
 
 using namespace pipesim;
 
 TEST_SUITE("unit") {
   TEST_CASE("fuzz: readers take or refuse every input of the corpora") {
-    const std::string root = PIPESIM_SOURCE_DIR;
+    const std::string root = test::source_directory();
     const auto replay = [](const fuzz::Target& target, const std::string& directory) {
       int inputs = 0;
       for (const auto& input : std::filesystem::directory_iterator(directory)) {

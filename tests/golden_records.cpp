@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "sim/io/timeline_rows.hpp"
+#include "tests/places.hpp"
 
 namespace pipesim::test {
 
@@ -232,7 +233,7 @@ std::vector<GoldenRecord> parse_golden_records(std::string_view text, const std:
 
 std::vector<GoldenRecord> golden_records(const std::string& name) {
   const auto path =
-      std::filesystem::path(PIPESIM_SOURCE_DIR) / "tests/golden/records" / (name + ".txt");
+      std::filesystem::path(source_directory()) / "tests/golden/records" / (name + ".txt");
   std::ifstream stream(path, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(stream), {}};
   if (!stream) throw std::runtime_error("cannot read " + path.string());

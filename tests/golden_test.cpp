@@ -12,6 +12,7 @@
 #include "schedules/schedule.hpp"
 #include "sim/error.hpp"
 #include "tests/golden_records.hpp"
+#include "tests/places.hpp"
 #include "tests/schedule_run.hpp"
 
 using namespace pipesim;
@@ -41,7 +42,7 @@ void check_memory(const GoldenRecord& record, const ScheduleRun& run) {
 std::set<std::string> recorded_files() {
   std::set<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(
-           std::filesystem::path(PIPESIM_SOURCE_DIR) / "tests/golden/records")) {
+           std::filesystem::path(test::source_directory()) / "tests/golden/records")) {
     names.insert(entry.path().stem());
   }
   return names;

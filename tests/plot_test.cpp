@@ -14,6 +14,7 @@
 #include "sim/io/result_fields.hpp"
 #include "sim/io/results_file.hpp"
 #include "tests/cli/process.hpp"
+#include "tests/places.hpp"
 
 using namespace pipesim;
 
@@ -194,7 +195,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("every time of a result has the unit of the times") {
     const auto schema =
-        nlohmann::json::parse(test::read_file(PIPESIM_SOURCE_DIR "/docs/output.schema.json"));
+        nlohmann::json::parse(test::read_file(test::source_directory() + "/docs/output.schema.json"));
     const nlohmann::json& definitions = schema["definitions"];
     const Results units = read(R"({"time_unit": "us"})");
     int times = 0;

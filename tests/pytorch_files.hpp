@@ -13,6 +13,7 @@
 #include "sim/io/pytorch_csv.hpp"
 #include "sim/parameters.hpp"
 #include "sim/problem.hpp"
+#include "tests/places.hpp"
 
 namespace pipesim::test {
 
@@ -22,7 +23,7 @@ struct NamedText {
 };
 
 inline std::string golden(const std::string& name) {
-  std::ifstream file(PIPESIM_SOURCE_DIR "/tests/golden/" + name, std::ios::binary);
+  std::ifstream file(source_directory() + "/tests/golden/" + name, std::ios::binary);
   REQUIRE(file);
   return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -39,7 +40,7 @@ inline std::string with_carriage_returns(const std::string& text) {
 /// The files of the directory pytorch_csv, then those that pytorch_csv_more.txt holds.
 inline std::vector<NamedText> pytorch_files() {
   std::vector<NamedText> files;
-  const std::string directory = PIPESIM_SOURCE_DIR "/tests/golden/pytorch_csv";
+  const std::string directory = source_directory() + "/tests/golden/pytorch_csv";
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
     const std::string name = entry.path().filename().string();
     files.push_back({.name = name, .text = golden("pytorch_csv/" + name)});

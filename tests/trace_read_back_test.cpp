@@ -13,6 +13,7 @@
 
 #include "sim/units.hpp"
 #include "tests/cli/process.hpp"
+#include "tests/places.hpp"
 
 using namespace pipesim;
 
@@ -128,7 +129,7 @@ TEST_SUITE("slow") {
     const std::string command = fmt::format(
         "{} -p 4 -m {} --t-f 2 --t-b 4.000001 --schedule gpipe --quiet --format csv "
         "--output /dev/null --trace /dev/stdout",
-        PIPESIM_BINARY, kMicrobatches);
+        test::binary(), kMicrobatches);
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe(::popen(command.c_str(), "r"),
                                                                ::pclose);
     REQUIRE(pipe);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/cli/process.hpp"
+#include "tests/places.hpp"
 
 using namespace pipesim::test;
 
@@ -28,7 +29,7 @@ struct Page {
 
 Page read_page(const std::string& name) {
   Page page;
-  std::istringstream lines(read_file(PIPESIM_SOURCE_DIR "/docs/" + name));
+  std::istringstream lines(read_file(source_directory() + "/docs/" + name));
   bool in_block = false;
   int scale = 0;
   for (std::string line; std::getline(lines, line);) {
@@ -141,7 +142,7 @@ TEST_SUITE("cli") {
   }
 
   TEST_CASE("README prints what pipesim prints") {
-    std::istringstream lines(read_file(PIPESIM_SOURCE_DIR "/README.md"));
+    std::istringstream lines(read_file(source_directory() + "/README.md"));
     int compared = 0;
     for (std::string line; std::getline(lines, line);) {
       if (line.rfind("$ pipesim ", 0) != 0) continue;

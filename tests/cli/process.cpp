@@ -9,6 +9,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "tests/places.hpp"
+
 namespace pipesim::test {
 
 TemporaryDirectory::TemporaryDirectory() {
@@ -41,7 +43,7 @@ namespace {
 
 Outcome run(const std::string& directory, const std::string& command, const std::string& input) {
   const TemporaryDirectory streams;
-  const std::string whole = "cd '" + directory + "' && export PIPESIM='" PIPESIM_BINARY "' && { " +
+  const std::string whole = "cd '" + directory + "' && export PIPESIM='" + binary() + "' && { " +
                             command + "\n} <'" + streams.file("in", input) + "' >'" +
                             streams.path("out") + "' 2>'" + streams.path("err") + "'";
   const int status = std::system(whole.c_str());
@@ -53,7 +55,7 @@ Outcome run(const std::string& directory, const std::string& command, const std:
 }  // namespace
 
 Outcome run_pipesim(const std::string& arguments, const std::string& input) {
-  return run(PIPESIM_SOURCE_DIR, "\"$PIPESIM\" " + arguments, input);
+  return run(source_directory(), "\"$PIPESIM\" " + arguments, input);
 }
 
 Outcome run_pipesim_in(const TemporaryDirectory& directory, const std::string& arguments,
@@ -71,6 +73,6 @@ std::string refusal(const std::string& arguments, const std::string& option) {
   return outcome.err;
 }
 
-Outcome shell(const std::string& command) { return run(PIPESIM_SOURCE_DIR, command, ""); }
+Outcome shell(const std::string& command) { return run(source_directory(), command, ""); }
 
 }  // namespace pipesim::test

@@ -6,6 +6,7 @@
 
 #include "schedules/schedule.hpp"
 #include "tests/cli/process.hpp"
+#include "tests/places.hpp"
 
 using namespace pipesim::test;
 
@@ -25,7 +26,7 @@ TEST_SUITE("cli") {
     const Outcome outcome = run_pipesim("--config configs/hw5_2.json --formula");
     CHECK(outcome.exit_code == 0);
     CHECK(outcome.err == "");
-    CHECK(outcome.out == read_file(PIPESIM_SOURCE_DIR "/tests/golden/hw5_2_table.txt"));
+    CHECK(outcome.out == read_file(source_directory() + "/tests/golden/hw5_2_table.txt"));
   }
 
   TEST_CASE("every example config gives its T_total, T_ideal, bubble ratio and peak") {

@@ -11,6 +11,7 @@
 #include <valijson/validator.hpp>
 
 #include "tests/cli/process.hpp"
+#include "tests/places.hpp"
 
 using namespace pipesim::test;
 
@@ -18,7 +19,7 @@ namespace {
 
 bool valid(const std::string& schema_file, const std::string& document) {
   const nlohmann::json schema_json =
-      nlohmann::json::parse(read_file(std::string(PIPESIM_SOURCE_DIR "/docs/") + schema_file));
+      nlohmann::json::parse(read_file(source_directory() + "/docs/" + schema_file));
   valijson::Schema schema;
   valijson::SchemaParser parser;
   const valijson::adapters::NlohmannJsonAdapter schema_adapter(schema_json);
@@ -68,7 +69,7 @@ TEST_SUITE("cli") {
     // One shows a deadlock; README says how it is mended.
     const std::set<std::string> deadlocks = {"pytorch_172668.json"};
     int files = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(PIPESIM_SOURCE_DIR "/configs")) {
+    for (const auto& entry : std::filesystem::directory_iterator(source_directory() + "/configs")) {
       const std::string name = entry.path().filename().string();
       CAPTURE(name);
       ++files;
@@ -90,7 +91,7 @@ TEST_SUITE("cli") {
     }
     CHECK(files >= 9);
     CHECK(run_pipesim("shapes --config configs/hw5_1.json").out ==
-          read_file(PIPESIM_SOURCE_DIR "/tests/golden/hw5_1_table.txt"));
+          read_file(source_directory() + "/tests/golden/hw5_1_table.txt"));
   }
 
   TEST_CASE("docs/shapes.schema.json and pipesim shapes accept the same") {

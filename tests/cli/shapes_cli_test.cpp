@@ -5,6 +5,7 @@
 #include <string>
 
 #include "tests/cli/process.hpp"
+#include "tests/places.hpp"
 
 using namespace pipesim::test;
 
@@ -36,7 +37,7 @@ bool contains(const std::string& text, const std::string& part) {
 
 TEST_SUITE("cli") {
   TEST_CASE("hw5_1 as a table") {
-    CHECK(shapes("") == read_file(PIPESIM_SOURCE_DIR "/tests/golden/hw5_1_table.txt"));
+    CHECK(shapes("") == read_file(source_directory() + "/tests/golden/hw5_1_table.txt"));
   }
 
   TEST_CASE("the same from a file, from both, and through --set") {

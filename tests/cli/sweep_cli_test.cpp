@@ -13,6 +13,7 @@
 
 #include "tests/cli/process.hpp"
 #include "tests/cli/sweeps.hpp"
+#include "tests/places.hpp"
 
 using namespace pipesim::test;
 using nlohmann::json;
@@ -22,7 +23,7 @@ namespace {
 class ResultsSchema {
  public:
   ResultsSchema() {
-    const json document = json::parse(read_file(PIPESIM_SOURCE_DIR "/docs/results.schema.json"));
+    const json document = json::parse(read_file(source_directory() + "/docs/results.schema.json"));
     valijson::SchemaParser().populateSchema(valijson::adapters::NlohmannJsonAdapter(document),
                                             schema_);
   }

@@ -11,6 +11,8 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "tests/places.hpp"
+
 namespace pipesim::test {
 
 namespace {
@@ -30,8 +32,8 @@ void keep_one_processor() {
 }  // namespace
 
 TerminalOutcome run_on_terminal(const std::string& command, unsigned short columns) {
-  const std::string whole =
-      "cd '" PIPESIM_SOURCE_DIR "' && export TERM=xterm PIPESIM='" PIPESIM_BINARY "' && " + command;
+  const std::string whole = "cd '" + source_directory() + "' && export TERM=xterm PIPESIM='" +
+                            binary() + "' && " + command;
   const winsize size{.ws_row = 24, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
   const auto start = std::chrono::steady_clock::now();
   int terminal = -1;

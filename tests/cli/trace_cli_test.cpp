@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tests/cli/process.hpp"
+#include "tests/places.hpp"
 
 using namespace pipesim::test;
 
@@ -54,7 +55,7 @@ TEST_SUITE("cli") {
 
   TEST_CASE("inputs may be compressed, whatever their names") {
     const TemporaryDirectory directory;
-    const std::string config = read_file(PIPESIM_SOURCE_DIR "/configs/hw5_2.json");
+    const std::string config = read_file(source_directory() + "/configs/hw5_2.json");
     directory.file("run.json", config);
     directory.file("costs.csv", "stage,kind,time\n0,F,2\n0,B,4\n");
     REQUIRE(shell("gzip -k " + directory.path("run.json") + " " + directory.path("costs.csv"))
@@ -76,7 +77,7 @@ TEST_SUITE("cli") {
   TEST_CASE("compressed inputs that are not whole are refused") {
     const TemporaryDirectory directory;
     const std::string trace =
-        directory.file("t.json", read_file(PIPESIM_SOURCE_DIR "/tests/data/kineto_rank0.json"));
+        directory.file("t.json", read_file(source_directory() + "/tests/data/kineto_rank0.json"));
     REQUIRE(shell("gzip " + trace).exit_code == 0);
     const std::string whole = read_file(trace + ".gz");
     directory.file("cut.gz", whole.substr(0, whole.size() / 2));
@@ -139,7 +140,7 @@ TEST_SUITE("cli") {
           start + "the file of output.trace is in \"traces\" too" + end);
     CHECK(fault(directory, ranks("new --format json --output new/../new/result.json")) ==
           start + "the file of output.file is in \"new\" too" + end);
-    directory.file("run.json", read_file(PIPESIM_SOURCE_DIR "/configs/hw5_2.json"));
+    directory.file("run.json", read_file(source_directory() + "/configs/hw5_2.json"));
     CHECK(fault(directory, "--config run.json --trace-per-rank .") ==
           start + "the file of the config is in \".\" too" + end);
     CHECK(run_pipesim_in(directory, ranks("traces --timeline traces/t.csv")).exit_code == 0);
