@@ -153,6 +153,14 @@ bool is_op_by_op(const Program& program) {
   });
 }
 
+std::int64_t step_count(const Program& program) {
+  std::int64_t count = 0;
+  for (const LaneOrder& order : program.lanes) {
+    if (__builtin_add_overflow(count, step_count(order), &count)) throw_time_overflow();
+  }
+  return count;
+}
+
 std::int64_t step_count(const LaneOrder& order) {
   std::int64_t count = 0;
   for (const Item& item : order) {

@@ -104,6 +104,9 @@ void for_each_op(const LaneOrder& order, const Take& take) {
 /// The number of steps a lane executes. Throws Error if it leaves the range of int64.
 std::int64_t step_count(const LaneOrder& order);
 
+/// The same of all lanes together.
+std::int64_t step_count(const Program& program);
+
 /// Walks the steps of a lane in order, without unrolling it: memory in the depth of the loops.
 /// The order must outlive the cursor.
 class StepCursor {

@@ -33,9 +33,7 @@ void add_neighbor(std::array<TaskId, 3>& neighbors, TaskId task) {
 }  // namespace
 
 TaskGraph::TaskGraph(const Problem& problem, const Program& program) : problem_(problem) {
-  std::int64_t steps = 0;
-  for (const LaneOrder& order : program.lanes) steps += step_count(order);
-  steps *= problem.iterations.count;
+  const std::int64_t steps = step_count(program) * problem.iterations.count;
   const std::int64_t most_tasks = has_transfers(problem.communication) ? 3 * steps : steps;
   if (most_tasks >= kNoTask) {
     throw Error(Fault{.pointer = "/m",

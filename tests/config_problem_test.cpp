@@ -314,9 +314,10 @@ TEST_SUITE("unit") {
       return text.replace(text.find("FILE"), 4, file);
     };
     CHECK(test::faults_of(with_file("/no/such.csv")) ==
-          "run.json:1:66: /costs: cannot read /no/such.csv; a readable file");
+          "run.json:1:66: /costs: cannot read /no/such.csv: No such file or directory; a readable "
+          "file");
     CHECK(test::faults_of(with_file("/")) ==
-          "run.json:1:66: /costs: cannot read /; a readable file");
+          "run.json:1:66: /costs: cannot read /: Is a directory; a readable file");
     const std::string file = "config_costs_test.csv";
     std::ofstream(file) << "stage,kind,time\n0,F,1\n0,B,x\n";
     CHECK(test::faults_of(with_file(file)) ==

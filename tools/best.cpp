@@ -326,6 +326,7 @@ void choose(const Sweep& sweep, const Request& request, const Registry& registry
   };
   run_points(sweep, registry, {},
              {.jobs = request.jobs,
+              .max_tasks = request.max_tasks,
               .progress = request.progress,
               .is_stopped = [] { return false; },
               .use = use});
@@ -333,11 +334,12 @@ void choose(const Sweep& sweep, const Request& request, const Registry& registry
 
 /// The results of points that were run before.
 std::vector<PointResult> results_of(const Sweep& sweep, const Registry& registry,
-                                    const std::vector<Candidate>& candidates) {
+                                    const std::vector<Candidate>& candidates,
+                                    std::int64_t max_tasks) {
   std::vector<PointResult> results;
   results.reserve(candidates.size());
   for (const Candidate& candidate : candidates) {
-    results.push_back(run_one_point(sweep, registry, candidate.point));
+    results.push_back(run_one_point(sweep, registry, candidate.point, max_tasks));
   }
   return results;
 }
@@ -425,8 +427,10 @@ int best(const Request& request, const Registry& registry) {
         Fault{.what = "no point is left: " + summary, .allowed = "wider limits, or other values"},
         ErrorKind::run_failed);
   }
-  const std::vector<PointResult> chosen = results_of(sweep, registry, selection.best());
-  const std::vector<PointResult> front = results_of(sweep, registry, selection.front());
+  const std::vector<PointResult> chosen =
+      results_of(sweep, registry, selection.best(), request.max_tasks);
+  const std::vector<PointResult> front =
+      results_of(sweep, registry, selection.front(), request.max_tasks);
   OutputFile result = result_file(output);
   if (output.format == OutputFormat::json) {
     const SweepWriter writer(sweep, SweepFormat::jsonl);

@@ -8,6 +8,7 @@
 
 #include "sim/error.hpp"
 #include "sim/io/html_report.hpp"
+#include "sim/io/machine_memory.hpp"
 #include "sim/io/picture.hpp"
 #include "sim/io/report.hpp"
 #include "sim/io/svg.hpp"
@@ -94,7 +95,8 @@ class Comparison {
       return prepared_[row].schedule->info.unrolls ? tasks(row) : 0;
     };
     for_open("preparing", request_.jobs, kNoTasks, [this](std::size_t row, Progress*) {
-      prepared_[row] = pose(with_schedule(config_, rows_[row].schedule), registry_, wanted_);
+      prepared_[row] =
+          pose(with_schedule(config_, rows_[row].schedule), registry_, wanted_, request_.max_tasks);
     });
     // Before orders are searched for: whichever schedules have one, one of them will be drawn.
     std::vector<std::int64_t> blocks = expected_blocks_of_open();
@@ -317,8 +319,7 @@ int compare(const Request& request, const Registry& registry) {
         result.write(comparison_csv_rows(rows));
         break;
     }
-    result.commit();
-    files.commit();
+    files.commit_after(result);
     const bool any_ok = std::any_of(rows.begin(), rows.end(), [](const ComparedSchedule& row) {
       return row.report && !row.report->over_limit;
     });

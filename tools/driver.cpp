@@ -65,7 +65,7 @@ int run(const Request& request, const Registry& registry) {
            fmt::format("--no-header with the format {}", name(output.format)), "csv");
     const std::optional<PictureView> view = picture_view(request, config);
     const Wanted what = wanted(output);
-    const Prepared prepared = prepare(config, registry, what, request.progress);
+    const Prepared prepared = prepare(request, config, registry, what);
     const ReportOptions options = report_options(request);
     if (what == Wanted::metrics) {
       std::optional<Report> report = stream(prepared, options);
@@ -121,8 +121,7 @@ int run(const Request& request, const Registry& registry) {
     }
     files.flush();
     result.write(formatted(finished.report, request));
-    result.commit();
-    files.commit();
+    files.commit_after(result);
     if (output.format != OutputFormat::table) print_notes(request, prepared.notes);
     return 0;
   });
@@ -131,7 +130,7 @@ int run(const Request& request, const Registry& registry) {
 int check(const Request& request, const Registry& registry) {
   return with_config(request, registry, [&](const RunConfig& config) {
     picture_view(request, config);
-    prepare(config, registry, wanted(config.output), request.progress);
+    prepare(request, config, registry, wanted(config.output));
     return 0;
   });
 }
@@ -148,7 +147,7 @@ int explain(const Request& request, const Registry& registry) {
     reject(request.no_header || request.formula, "",
            "an explanation has neither header nor formula", "a run");
     require_different_files(request, config);
-    const Prepared prepared = prepare(config, registry, Wanted::timeline, request.progress);
+    const Prepared prepared = prepare(request, config, registry, Wanted::timeline);
     Finished finished = simulate(prepared, report_options(request));
     Phase phase(request.progress, "explaining");
     Explanation explanation{.report = std::move(finished.report),
@@ -174,7 +173,7 @@ int print_program(const Request& request, const Registry& registry) {
     reject_run_outputs(request, config.output, "a program");
     require_different_files(request, config);
     OutputFile result = result_file(config.output);
-    result.write(to_text(prepare(config, registry, Wanted::metrics, request.progress).program));
+    result.write(to_text(prepare(request, config, registry, Wanted::metrics).program));
     result.commit();
     return 0;
   });
@@ -192,7 +191,7 @@ int export_program(const Request& request, const Registry& registry) {
                         .allowed = "/dev/stdout for standard output"});
     }
     require_different_files(request, config);
-    const Prepared prepared = prepare(config, registry, Wanted::timeline, request.progress);
+    const Prepared prepared = prepare(request, config, registry, Wanted::timeline);
     PytorchExport exported;
     {
       const Phase phase = writing(request.progress, request.pytorch_csv);
@@ -213,7 +212,7 @@ int print_events(const Request& request, const Registry& registry) {
   return with_config(request, registry, [&](const RunConfig& config) {
     reject_run_outputs(request, config.output, "an event log");
     require_different_files(request, config);
-    const Prepared prepared = prepare(config, registry, Wanted::timeline, request.progress);
+    const Prepared prepared = prepare(request, config, registry, Wanted::timeline);
     const TaskGraph graph = unrolled(prepared, request.progress);
     OutputFile result = result_file(config.output);
     result.write("time,class,sequence,device,op\n");
@@ -236,7 +235,7 @@ int verify(const Request& request, const Registry& registry) {
   return with_config(request, registry, [&](const RunConfig& config) {
     reject_run_outputs(request, config.output, "a check");
     require_different_files(request, config);
-    const Prepared prepared = prepare(config, registry, Wanted::timeline, request.progress);
+    const Prepared prepared = prepare(request, config, registry, Wanted::timeline);
     Phase reading(request.progress, fmt::format("reading {}", request.timeline_file));
     const Timeline timeline =
         read_timeline_csv(read_file(request.timeline_file), prepared.problem, config.time_unit);

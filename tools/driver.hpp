@@ -1,6 +1,8 @@
 // The commands of pipesim: the only code that knows the whole chain from a config to its outputs.
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -70,12 +72,14 @@ struct Request {
   bool with_comms = false;                 ///< with communication in it
   MeasuredSource measured;                 ///< of import
   PictureRequest picture;
-  PlotRequest plot;              ///< of plot
-  SweepRequest sweep;            ///< of sweep, merge and best
-  bool no_header = false;        ///< csv without its header
-  bool quiet = false;            ///< no notes on stderr
-  bool formula = false;          ///< the closed form beside the result
-  int jobs = 1;                  ///< runs at once, of trials or of a comparison
+  PlotRequest plot;        ///< of plot
+  SweepRequest sweep;      ///< of sweep, merge and best
+  bool no_header = false;  ///< csv without its header
+  bool quiet = false;      ///< no notes on stderr
+  bool formula = false;    ///< the closed form beside the result
+  int jobs = 1;            ///< runs at once, of trials or of a comparison
+  /// Tasks that a run may have.
+  std::int64_t max_tasks = std::numeric_limits<std::int64_t>::max();
   Progress* progress = nullptr;  ///< is told what is being done while nothing is printed; or null
 };
 

@@ -1,11 +1,13 @@
 #include "tools/files.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <array>
+#include <climits>
+#include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <set>
@@ -13,7 +15,8 @@
 #include <vector>
 
 #include "sim/error.hpp"
-#include "sim/io/gzip.hpp"
+#include "sim/io/held_signals.hpp"
+#include "sim/io/text_file.hpp"
 #include "sim/types.hpp"
 
 namespace pipesim {
@@ -55,34 +58,18 @@ bool same_file(const std::string& left, const std::string& right) {
 
 ConfigText read_file(const std::string& path) {
   const bool standard_input = path == "-";
-  ConfigText result{.name = standard_input ? "<stdin>" : path, .text = {}};
-  const auto fail = [&] {
-    const std::string reason = std::strerror(errno);
-    throw Error(Fault{.place = path.empty() ? "command line: an empty file name" : result.name,
-                      .value = path,
-                      .what = "cannot be read: " + reason});
-  };
   const auto close = [](std::FILE* file) {
     if (file != stdin) std::fclose(file);
   };
   const std::unique_ptr<std::FILE, decltype(close)> file(
       standard_input ? stdin : std::fopen(path.c_str(), "rb"), close);
-  if (!file) fail();
-  std::vector<char> buffer(1 << 16);
-  while (const std::size_t got = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
-    result.text.append(buffer.data(), got);
-  }
-  if (std::ferror(file.get()) != 0) fail();
-  if (!is_gzip(result.text)) return result;
-  Gunzipped whole = gunzip(result.text);
-  if (!whole.fault.empty()) {
-    throw Error(Fault{.place = result.name,
-                      .value = path,
-                      .what = fmt::format("cannot be read: {}", whole.fault),
-                      .allowed = "the whole file"});
-  }
-  result.text = std::move(whole.bytes);
-  return result;
+  FileText read = read_rest(file.get());
+  ConfigText result{.name = standard_input ? "<stdin>" : path, .text = std::move(read.text)};
+  if (read.fault.empty()) return result;
+  throw Error(Fault{.place = path.empty() ? "command line: an empty file name" : result.name,
+                    .value = path,
+                    .what = fmt::format("cannot be read: {}", read.fault),
+                    .allowed = read.allowed});
 }
 
 OutputFile result_file(const OutputConfig& output) {
@@ -94,9 +81,42 @@ OutputFile& OutputFiles::open(const std::string& path, const std::string& pointe
   return files_.emplace_back(path, pointer);
 }
 
+namespace {
+
+// What a handler must know.
+std::array<char, PATH_MAX> directory_to_remove{};
+std::array<struct sigaction, kEndingSignals.size()> actions_before{};
+
+/// Does only what a handler may.
+extern "C" void remove_and_end(int signal) {
+  ::rmdir(directory_to_remove.data());
+  for (std::size_t i = 0; i < kEndingSignals.size(); ++i) {
+    if (kEndingSignals[i] == signal) ::sigaction(signal, &actions_before[i], nullptr);
+  }
+  std::raise(signal);
+}
+
+void remove_when_ended(const std::string& path) {
+  path.copy(directory_to_remove.data(), path.size());
+  directory_to_remove[path.size()] = 0;
+  struct sigaction action {};
+  action.sa_handler = remove_and_end;
+  for (std::size_t i = 0; i < kEndingSignals.size(); ++i) {
+    ::sigaction(kEndingSignals[i], nullptr, &actions_before[i]);
+    if (actions_before[i].sa_handler != SIG_IGN) {
+      ::sigaction(kEndingSignals[i], &action, nullptr);
+    }
+  }
+}
+
+}  // namespace
+
 MadeDirectory::MadeDirectory(const std::string& path, const std::string& pointer) {
   std::error_code error;
-  if (fs::create_directory(path, error)) made_ = path;
+  if (fs::create_directory(path, error)) {
+    made_ = path;
+    if (path.size() < directory_to_remove.size()) remove_when_ended(path);
+  }
   if (!error) return;
   throw Error(Fault{.pointer = pointer,
                     .value = path,
@@ -104,8 +124,13 @@ MadeDirectory::MadeDirectory(const std::string& path, const std::string& pointer
 }
 
 MadeDirectory::~MadeDirectory() {
+  if (made_.empty()) return;
+  for (std::size_t i = 0; i < kEndingSignals.size(); ++i) {
+    if (directory_to_remove[0] != 0) ::sigaction(kEndingSignals[i], &actions_before[i], nullptr);
+  }
+  directory_to_remove[0] = 0;
   std::error_code error;
-  if (!made_.empty()) fs::remove(made_, error);
+  fs::remove(made_, error);
 }
 
 std::vector<OutputFile*> OutputFiles::open_rank_traces(const OutputConfig& output,
@@ -125,7 +150,11 @@ void OutputFiles::flush() {
   for (OutputFile& file : files_) file.flush();
 }
 
-void OutputFiles::commit() {
+void OutputFiles::commit_after(OutputFile& result) {
+  flush();
+  result.flush();
+  const HeldSignals held;
+  result.commit();
   for (OutputFile& file : files_) file.commit();
 }
 

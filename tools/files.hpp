@@ -20,6 +20,7 @@ ConfigText read_file(const std::string& path);
 OutputFile result_file(const OutputConfig& output);
 
 /// A directory that is made if there is none, and is gone at the end if nothing is in it then.
+/// A signal that ends the process removes it too, as far as it is empty. One at a time.
 class MadeDirectory {
  public:
   /// Throws Error (bad input) at the pointer of the config key that names it.
@@ -41,7 +42,9 @@ class OutputFiles {
   std::vector<OutputFile*> open_rank_traces(const OutputConfig& output, std::size_t devices);
   /// A full disk is found here, before anything appears in its place.
   void flush();
-  void commit();
+  /// Puts the result and then all files in their places; a signal that would end the process waits
+  /// until all are there. The result is flushed before.
+  void commit_after(OutputFile& result);
 
  private:
   std::deque<MadeDirectory> directories_;  // outlive what is in them

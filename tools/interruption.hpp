@@ -1,11 +1,13 @@
 // Ending a long command from outside in good order.
 #pragma once
 
-#include <atomic>
+#include <array>
 #include <csignal>
 #include <functional>
 #include <string>
 #include <thread>
+
+#include "sim/io/held_signals.hpp"
 
 namespace pipesim {
 
@@ -29,7 +31,7 @@ class Interruption {
 
   std::function<std::string()> last_words_;
   int wake_[2] = {-1, -1};  // a pipe, from the handler to the thread
-  struct sigaction before_[3]{};
+  std::array<struct sigaction, kEndingSignals.size()> before_{};
   std::thread thread_;
 };
 

@@ -5,7 +5,9 @@
 #include <cerrno>
 #include <charconv>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
+#include <limits>
 #include <memory>
 #include <new>
 #include <string>
@@ -14,6 +16,8 @@
 #include "schedules/schedule.hpp"
 #include "sim/error.hpp"
 #include "sim/io/json_text.hpp"
+#include "sim/io/machine_memory.hpp"
+#include "sim/io/quantities.hpp"
 #include "sim/parallel.hpp"
 #include "sim/version.hpp"
 #include "tools/driver.hpp"
@@ -27,6 +31,9 @@ namespace {
 
 constexpr int kExitRunFailed = 1;
 constexpr int kExitBadInput = 2;
+constexpr std::int64_t kMostTasks = std::numeric_limits<std::int64_t>::max();
+/// Threads have stacks, and libraries buffers.
+constexpr std::int64_t kLeastMemory = std::int64_t{64} << 20;
 
 /// The options of the command line and what they collect. The commands take them all, by falling
 /// through to the options of pipesim itself.
@@ -57,10 +64,24 @@ class CommandLine {
         ->type_name("WHEN");
     request_.jobs = processors();
     app_.add_option_function<std::string>(
-            "--jobs", [this](const std::string& given) { set_jobs(given); },
+            "--jobs",
+            [this](const std::string& given) {
+              set_number("--jobs", given, "jobs", kMostJobs, request_.jobs);
+            },
             "runs at once, of trials, a comparison or a sweep; if absent, the processors that "
             "pipesim may use")
         ->type_name("N");
+    app_.add_option_function<std::string>(
+            "--max-tasks",
+            [this](const std::string& given) {
+              set_number("--max-tasks", given, "tasks", kMostTasks, request_.max_tasks);
+            },
+            "refuse a run of more tasks; if absent, those that are kept must fit in memory")
+        ->type_name("N");
+    app_.add_option_function<std::string>(
+            "--max-memory", [this](const std::string& given) { set_max_memory(given); },
+            "take at most so much: 4GiB; if absent, what the machine has free")
+        ->type_name("BYTES");
     app_.add_option("--errors", errors_, "how faults are written to stderr: text or json")
         ->check(CLI::IsMember({"text", "json"}));
 
@@ -98,6 +119,7 @@ class CommandLine {
 
   int execute() {
     if (!malformed_.empty()) throw Error(malformed_);
+    if (max_memory_ > 0) limit_memory(max_memory_);
     const Registry registry = builtin_schedules();
     if (list_->parsed()) return list(registry, list_format());
     if (events_ && !app_.get_subcommands().empty()) {
@@ -335,15 +357,28 @@ class CommandLine {
                                   .kind = OverrideKind::json_or_text});
   }
 
-  void set_jobs(const std::string& given) {
+  template <class Number>
+  void set_number(const char* option, const std::string& given, const char* what, Number most,
+                  Number& value) {
     const char* const end = given.data() + given.size();
-    const auto [stopped, error] = std::from_chars(given.data(), end, request_.jobs);
+    const auto [stopped, error] = std::from_chars(given.data(), end, value);
     const bool is_number = error == std::errc{} && stopped == end;
-    if (is_number && request_.jobs >= 1 && request_.jobs <= kMostJobs) return;
-    malformed_.push_back({.place = "command line: --jobs",
+    if (is_number && value >= 1 && value <= most) return;
+    malformed_.push_back({.place = fmt::format("command line: {}", option),
                           .value = given,
-                          .what = fmt::format("\"{}\" is no number of jobs", given),
-                          .allowed = fmt::format("an integer from 1 to {}", kMostJobs)});
+                          .what = fmt::format("\"{}\" is no number of {}", given, what),
+                          .allowed = fmt::format("an integer from 1 to {}", most)});
+  }
+
+  void set_max_memory(const std::string& given) {
+    const auto bytes = parse_bytes(given);
+    max_memory_ = bytes.value.value_or(0);
+    if (max_memory_ >= kLeastMemory) return;
+    malformed_.push_back(
+        {.place = "command line: --max-memory",
+         .value = given,
+         .what = fmt::format("\"{}\" is no amount of memory that is enough", given),
+         .allowed = fmt::format("{} or more, such as 512MiB or 4GB", bytes_text(kLeastMemory))});
   }
 
   Request show_request() const {
@@ -410,12 +445,14 @@ class CommandLine {
   std::string errors_ = "text";
   std::string progress_ = "auto";
   std::vector<Fault> malformed_;  // arguments of options
+  std::int64_t max_memory_ = 0;   // 0: no option
   bool events_ = false;
 };
 
 int main_without_exceptions(int argc, char** argv) {
   // A reader that stops reading is found by the write that fails, after temporary files are gone.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file beyond ulimit -f likewise
   CommandLine command_line;
   try {
     command_line.parse(argc, argv);

@@ -1,58 +1,38 @@
 #include "tools/memory.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
 #include <limits>
-#include <string>
 
 #include "sim/error.hpp"
+#include "sim/memory.hpp"
 #include "sim/task_graph.hpp"
 
 namespace pipesim {
 
-namespace {
-
-std::int64_t free_on_machine() {
-  std::ifstream meminfo("/proc/meminfo");
-  std::string key;
-  std::int64_t kibibytes = 0;
-  while (meminfo >> key >> kibibytes) {
-    if (key == "MemAvailable:") return kibibytes * 1024;
-    meminfo.ignore(256, '\n');
-  }
-  return std::int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
+void require_tasks(std::int64_t tasks, std::int64_t most) {
+  if (tasks <= most) return;
+  throw Error(Fault{.pointer = "/m",
+                    .what = fmt::format("the run has {} tasks", tasks),
+                    .allowed = fmt::format("at most the {} of --max-tasks: fewer microbatches, "
+                                           "devices or steps",
+                                           most)});
 }
-
-/// What a container may take, or all there is.
-std::int64_t limit_of_container() {
-  std::int64_t limit = std::numeric_limits<std::int64_t>::max();
-  for (const char* path :
-       {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    std::int64_t bytes = 0;
-    if (std::ifstream(path) >> bytes && bytes > 0) limit = std::min(limit, bytes);
-  }
-  return limit;
-}
-
-}  // namespace
-
-std::int64_t available_memory() { return std::min(free_on_machine(), limit_of_container()); }
 
 void require_memory(std::int64_t tasks, std::int64_t available) {
   const std::int64_t most = available / kBytesPerTask;
   if (tasks <= most) return;
-  constexpr double kGibibyte = 1024.0 * 1024.0 * 1024.0;
-  throw Error(Fault{.pointer = "/m",
-                    .what = fmt::format("{} tasks need some {:.1f} GiB of memory", tasks,
-                                        static_cast<double>(tasks) * kBytesPerTask / kGibibyte),
-                    .allowed = fmt::format(
-                        "at most {} tasks, which fit in the {:.1f} GiB that are free: fewer "
-                        "microbatches, devices or steps, for a run is simulated whole, whatever "
-                        "part of it is drawn; --metrics-only keeps no tasks of most schedules",
-                        most, static_cast<double>(available) / kGibibyte)});
+  const auto needed = static_cast<std::int64_t>(
+      std::min<Int128>(Int128{tasks} * kBytesPerTask, std::numeric_limits<std::int64_t>::max()));
+  throw Error(
+      Fault{.pointer = "/m",
+            .what = fmt::format("{} tasks need some {} of memory", tasks, format_bytes(needed)),
+            .allowed = fmt::format("at most {} tasks, which fit in the {} that are free: fewer "
+                                   "microbatches, devices or steps, for a run is simulated whole, "
+                                   "whatever part of it is drawn; --metrics-only keeps no tasks of "
+                                   "most schedules",
+                                   most, format_bytes(available))});
 }
 
 int jobs_that_fit(int jobs, std::int64_t tasks, std::int64_t available) {

@@ -1,4 +1,4 @@
-// How much memory a run may take.
+// How large a run may be.
 #pragma once
 
 #include <condition_variable>
@@ -7,8 +7,8 @@
 
 namespace pipesim {
 
-/// Bytes of memory that this machine can give to a new process without swapping.
-std::int64_t available_memory();
+/// Throws Error (bad input) if the run has more tasks than that.
+void require_tasks(std::int64_t tasks, std::int64_t most);
 
 /// Throws Error (bad input) with the estimate if a run of that many tasks does not fit in
 /// `available` bytes.

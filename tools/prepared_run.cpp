@@ -7,6 +7,7 @@
 
 #include "sim/analysis.hpp"
 #include "sim/engine.hpp"
+#include "sim/io/machine_memory.hpp"
 #include "sim/memory.hpp"
 #include "sim/metrics.hpp"
 #include "sim/stream_program.hpp"
@@ -60,7 +61,8 @@ Wanted wanted(const OutputConfig& output) {
   return has_timeline || has_critical_path ? Wanted::timeline : Wanted::metrics;
 }
 
-Prepared pose(const RunConfig& config, const Registry& registry, Wanted wanted) {
+Prepared pose(const RunConfig& config, const Registry& registry, Wanted wanted,
+              std::int64_t max_tasks) {
   Prepared prepared;
   prepared.config = config;
   prepared.schedule = find_schedule(registry, config.schedule);
@@ -70,16 +72,18 @@ Prepared pose(const RunConfig& config, const Registry& registry, Wanted wanted) 
   const Placement placement = place(schedule, config.p, config.parameters);
   const Integers parts = slices(schedule, config.parameters);
   const bool may_go_without = wanted == Wanted::metrics && !schedule.info.unrolls;
-  if (!may_go_without || parts.size() > 1) {
-    // Of every stage and microbatch, or slice of one, a forward and a backward at least.
-    const Int128 tasks = Int128{2} * placement.stages() * config.m * Int128{parts.size()};
-    require_memory(static_cast<std::int64_t>(
-                       std::min<Int128>(tasks, std::numeric_limits<std::int64_t>::max())),
-                   available_memory());
-  }
+  // Of every stage and microbatch, or slice of one, a forward and a backward at least.
+  const auto fewest_tasks = static_cast<std::int64_t>(
+      std::min<Int128>(Int128{2} * placement.stages() * config.m * Int128{parts.size()},
+                       std::numeric_limits<std::int64_t>::max()));
+  require_tasks(fewest_tasks, max_tasks);
+  if (!may_go_without || parts.size() > 1) require_memory(fewest_tasks, available_memory());
   prepared.problem = make_problem(prepared.config, placement, parts);
+  require_tasks(op_count(prepared.problem), max_tasks);
   require_window(config.output.trace_window, prepared.problem);
-  if (!may_go_without || !may_stream(prepared.problem)) {
+  prepared.max_tasks = max_tasks;
+  prepared.keeps_tasks = !may_go_without || !may_stream(prepared.problem);
+  if (prepared.keeps_tasks) {
     require_memory(op_count(prepared.problem), available_memory());
   }
   return prepared;
@@ -99,15 +103,21 @@ void find_order(Prepared& prepared) {
     require_memory(op_count(prepared.problem), available_memory());
   }
   prepared.program = order(schedule, prepared.problem, prepared.config.parameters);
-  if (is_valid_by_its_loops(prepared.problem, prepared.program)) return;
-  require_memory(op_count(prepared.problem), available_memory());
+  // With weight gradients of their own there are more than the problem says.
+  const std::int64_t tasks = step_count(prepared.program) * prepared.problem.iterations.count;
+  require_tasks(tasks, prepared.max_tasks);
+  if (is_valid_by_its_loops(prepared.problem, prepared.program)) {
+    if (prepared.keeps_tasks) require_memory(tasks, available_memory());
+    return;
+  }
+  require_memory(tasks, available_memory());
   validate_program(prepared.problem, prepared.program);
 }
 
-Prepared prepare(const RunConfig& config, const Registry& registry, Wanted wanted,
-                 Progress* progress) {
-  const Phase phase(progress, "finding the order");
-  Prepared prepared = pose(config, registry, wanted);
+Prepared prepare(const Request& request, const RunConfig& config, const Registry& registry,
+                 Wanted wanted) {
+  const Phase phase(request.progress, "finding the order");
+  Prepared prepared = pose(config, registry, wanted, request.max_tasks);
   find_order(prepared);
   return prepared;
 }

@@ -1,6 +1,7 @@
 // A config taken as far as its results: what every command of a run begins with.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -26,6 +27,8 @@ struct Prepared {
   std::vector<std::string> notes;
   Problem problem;
   Program program;
+  std::int64_t max_tasks = 0;
+  bool keeps_tasks = false;  ///< in memory, all at once
 };
 
 /// What is wanted of a run.
@@ -39,16 +42,18 @@ enum class Wanted {
 Wanted wanted(const OutputConfig& output);
 
 /// The problem without an order, which find_order() adds. Requires a schedule of the registry.
-/// Throws Error if the run would not fit into the machine's memory.
-Prepared pose(const RunConfig& config, const Registry& registry, Wanted wanted);
+/// Throws Error if the run has more than max_tasks tasks or would not fit into the machine's
+/// memory.
+Prepared pose(const RunConfig& config, const Registry& registry, Wanted wanted,
+              std::int64_t max_tasks);
 
 /// Throws Error if the schedule has no order for the config, or the order would not fit into the
 /// machine's memory.
 void find_order(Prepared& prepared);
 
-/// Both.
-Prepared prepare(const RunConfig& config, const Registry& registry, Wanted wanted,
-                 Progress* progress);
+/// Both, for the request's config.
+Prepared prepare(const Request& request, const RunConfig& config, const Registry& registry,
+                 Wanted wanted);
 
 /// A run and everything that is said about it.
 struct Finished {

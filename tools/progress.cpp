@@ -17,6 +17,8 @@
 #include <system_error>
 #include <utility>
 
+#include "sim/io/held_signals.hpp"
+
 namespace pipesim {
 
 namespace {
@@ -117,8 +119,6 @@ bool is_in_background() {
 void write_at_once(std::string_view text) {
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
 }
-
-constexpr int kEndingSignals[] = {SIGINT, SIGTERM, SIGHUP};
 
 // What a signal handler and the threads that draw must know of each other.
 std::atomic<bool> line_is_drawn = false;

@@ -19,7 +19,7 @@ int show(const Request& request, const Registry& registry) {
     require_different_files(request, config);
     const PictureView view = picture_view(request, config).value_or(PictureView{});
     const TerminalStyle style = terminal_style(request.picture, config.output);
-    const Prepared prepared = prepare(config, registry, Wanted::timeline, request.progress);
+    const Prepared prepared = prepare(request, config, registry, Wanted::timeline);
     require_showable(expected_blocks(prepared.problem, view));
     const Finished finished = simulate(prepared, report_options(request));
     require_memory_limit(finished.report);

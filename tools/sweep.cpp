@@ -97,6 +97,7 @@ void write_points(const Sweep& sweep, const Registry& registry, const Request& r
                   const std::function<void(std::string_view)>& write, Count& count) {
   const PointWork work = {
       .jobs = request.jobs,
+      .max_tasks = request.max_tasks,
       .progress = unless_terminal(request.progress,
                                   request.sweep.out.empty() ? "/dev/stdout" : request.sweep.out),
       .is_stopped = [&] { return interruption.requested(); },

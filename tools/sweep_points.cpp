@@ -9,6 +9,7 @@
 #include <mutex>
 #include <utility>
 
+#include "sim/io/machine_memory.hpp"
 #include "sim/parallel.hpp"
 #include "tools/memory.hpp"
 #include "tools/prepared_run.hpp"
@@ -27,28 +28,34 @@ std::string reason_of(const Error& error) {
   return reason;
 }
 
-Report run_point(const RunConfig& config, const Registry& registry, MemoryBudget& memory) {
+/// What all points of a sweep may take.
+struct Bounds {
+  std::int64_t max_tasks;
+  MemoryBudget memory{available_memory()};
+};
+
+Report run_point(const RunConfig& config, const Registry& registry, Bounds& bounds) {
   const ReportOptions options = {.steady_state = false};
-  Prepared prepared = pose(config, registry, Wanted::metrics);
+  Prepared prepared = pose(config, registry, Wanted::metrics, bounds.max_tasks);
   if (prepared.schedule->info.unrolls) {
-    const MemoryBudget::Part part(memory, op_count(prepared.problem));
+    const MemoryBudget::Part part(bounds.memory, op_count(prepared.problem));
     find_order(prepared);
     return measure(prepared, options);
   }
   find_order(prepared);
   if (auto report = stream(prepared, options)) return std::move(*report);
-  const MemoryBudget::Part part(memory, op_count(prepared.problem));
+  const MemoryBudget::Part part(bounds.memory, op_count(prepared.problem));
   return measure(prepared, options);
 }
 
 PointResult result_of(std::int64_t point, std::vector<SweepValue> values, SweepPointReader& reader,
-                      const Registry& registry, MemoryBudget& memory) {
+                      const Registry& registry, Bounds& bounds) {
   PointResult result = {.point = point, .values = std::move(values)};
   try {
     LoadedConfig loaded = reader.read(result.values);
     loaded.config.output = OutputConfig();
     loaded.config.output.format = OutputFormat::json;
-    result.report = run_point(loaded.config, registry, memory);
+    result.report = run_point(loaded.config, registry, bounds);
   } catch (const Error& error) {
     result.error = error;
   }
@@ -145,7 +152,7 @@ void run_points(const Sweep& sweep, const Registry& registry, const PointRange& 
   const std::int64_t count = points_in(range, sweep.size());
   const Phase phase(work.progress, "sweeping", count, "points");
   Readers readers(sweep, registry);
-  MemoryBudget memory(available_memory());
+  Bounds bounds{.max_tasks = work.max_tasks};
   PieceSizes sizes;
   std::int64_t begun = 0;
   const auto next = [&]() -> std::optional<Piece> {
@@ -167,7 +174,7 @@ void run_points(const Sweep& sweep, const Registry& registry, const PointRange& 
         results.push_back({.point = point, .values = std::move(values), .error = error});
         continue;
       }
-      results.push_back(result_of(point, std::move(values), *reader, registry, memory));
+      results.push_back(result_of(point, std::move(values), *reader, registry, bounds));
     }
     readers.give_back(std::move(reader));
     auto take = work.use(results);
@@ -180,11 +187,12 @@ void run_points(const Sweep& sweep, const Registry& registry, const PointRange& 
   parallel_in_order(work.jobs, next, run);
 }
 
-PointResult run_one_point(const Sweep& sweep, const Registry& registry, std::int64_t point) {
+PointResult run_one_point(const Sweep& sweep, const Registry& registry, std::int64_t point,
+                          std::int64_t max_tasks) {
   const std::vector<ScheduleSignature> schedules = signatures(registry);
   SweepPointReader reader(sweep, schedules);
-  MemoryBudget memory(available_memory());
-  return result_of(point, sweep.values(point), reader, registry, memory);
+  Bounds bounds{.max_tasks = max_tasks};
+  return result_of(point, sweep.values(point), reader, registry, bounds);
 }
 
 RunConfig require_some_valid(const Sweep& sweep, const Registry& registry,

@@ -36,6 +36,7 @@ struct PointResult {
 /// How points are run, and what is done with them.
 struct PointWork {
   int jobs = 1;
+  std::int64_t max_tasks = 0;          ///< that a point may have
   Progress* progress = nullptr;        ///< may be null
   std::function<bool()> is_stopped{};  ///< asked before each few points
   /// Is given a few points, one after another, on any thread; what it returns is called in the
@@ -49,7 +50,8 @@ void run_points(const Sweep& sweep, const Registry& registry, const PointRange& 
                 const PointWork& work);
 
 /// Runs one point. Requires that the sweep has it.
-PointResult run_one_point(const Sweep& sweep, const Registry& registry, std::int64_t point);
+PointResult run_one_point(const Sweep& sweep, const Registry& registry, std::int64_t point,
+                          std::int64_t max_tasks);
 
 /// A command that runs points.
 struct GridCommand {

@@ -81,7 +81,7 @@ std::optional<ConfigValue> ConfigValues::object(const ConfigValue& value,
     const std::string_view key = tree_.key(id);
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
     add_key_fault({id, child_pointer(value.pointer, key)}, "unknown key", "known keys: " + keys,
-                  nearest_name(key, known));
+                  faults_.is_full() ? "" : nearest_name(key, known));
   }
   return value;
 }

@@ -96,7 +96,8 @@ namespace {
 
 class Gunzip {
  public:
-  explicit Gunzip(std::string_view data) : rest_(data), buffer_(kBufferBytes) {
+  Gunzip(std::string_view data, std::size_t most)
+      : rest_(data), most_(most), buffer_(kBufferBytes) {
     if (inflateInit2(&state_, kGzipWindowBits) != Z_OK) throw std::bad_alloc();
   }
   ~Gunzip() { inflateEnd(&state_); }
@@ -107,6 +108,7 @@ class Gunzip {
     Gunzipped result;
     do {
       const int status = read_member(result.bytes);
+      if (result.bytes.size() > most_) return result;
       if (status != Z_STREAM_END) {
         const bool is_short = status == Z_OK || status == Z_BUF_ERROR;
         return {.bytes = {},
@@ -121,14 +123,14 @@ class Gunzip {
   // Leaves what follows the member in rest_; the status is Z_STREAM_END if it is whole.
   int read_member(std::string& bytes) {
     int status = Z_OK;
-    while (status == Z_OK && !rest_.empty()) {
+    while (status == Z_OK && !rest_.empty() && bytes.size() <= most_) {
       const std::string_view piece = piece_of(rest_);
       set_input(state_, piece);
       do {
         set_output(state_, buffer_);
         status = inflate(&state_, Z_NO_FLUSH);
         bytes += written(state_, buffer_);
-      } while (status == Z_OK && state_.avail_out == 0);
+      } while (status == Z_OK && state_.avail_out == 0 && bytes.size() <= most_);
       if (status == Z_MEM_ERROR) throw std::bad_alloc();
       // Nothing to do for want of input is no fault yet.
       if (status == Z_BUF_ERROR) status = Z_OK;
@@ -138,12 +140,13 @@ class Gunzip {
   }
 
   std::string_view rest_;
+  std::size_t most_;
   std::vector<char> buffer_;
   z_stream state_{};
 };
 
 }  // namespace
 
-Gunzipped gunzip(std::string_view data) { return Gunzip(data).read(); }
+Gunzipped gunzip(std::string_view data, std::size_t most) { return Gunzip(data, most).read(); }
 
 }  // namespace pipesim

@@ -1,7 +1,9 @@
 // gzip, as outputs are written and inputs are read.
 #pragma once
 
+#include <cstddef>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -42,7 +44,8 @@ struct Gunzipped {
   std::string_view fault;  ///< "" if the data are whole
 };
 
-/// All members of the data, one after another, as gunzip gives them (RFC 1952, section 2.2).
-Gunzipped gunzip(std::string_view data);
+/// All members of the data, one after another, as gunzip gives them (RFC 1952, section 2.2). Stops
+/// soon after more than `most` bytes, which the result then has.
+Gunzipped gunzip(std::string_view data, std::size_t most = std::numeric_limits<std::size_t>::max());
 
 }  // namespace pipesim

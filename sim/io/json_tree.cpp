@@ -43,8 +43,10 @@ std::string_view name(JsonKind kind) {
   return "";
 }
 
+bool JsonFaults::is_full() const { return faults_.size() == kMostFaults; }
+
 void JsonFaults::add(const JsonTree& tree, JsonPosition position, Fault fault) {
-  if (faults_.size() == kMostFaults) {
+  if (is_full()) {
     ++not_shown_;
   } else {
     faults_.emplace_back(position, tree.placed(std::move(fault), position));

@@ -56,6 +56,8 @@ class JsonFaults {
  public:
   void add(const JsonTree& tree, JsonPosition position, Fault fault);
   bool empty() const { return faults_.empty(); }
+  /// Whether what is added is counted only.
+  bool is_full() const;
   /// Throws Error (bad input) if there is any fault.
   void throw_if_any() const;
 

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "sim/error.hpp"
+#include "sim/io/held_signals.hpp"
 
 namespace pipesim {
 
@@ -130,6 +131,7 @@ void OutputFile::flush() {
 
 void OutputFile::commit() {
   flush();
+  const HeldSignals held;  // between the two names
   if (is_nameless_) {
     const std::string source = fmt::format("/proc/self/fd/{}", ::fileno(file_));
     const std::string name = temporary_name(target_);

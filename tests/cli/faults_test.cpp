@@ -174,14 +174,11 @@ TEST_SUITE("cli") {
 
   TEST_CASE("a problem beyond memory is refused with the estimate") {
     const std::string text = fault("-p 1024 -m 1000000000 --t-f 2 --t-b 4 --schedule 1f1b");
-    CHECK(
-        text.rfind(
-            "command line: -m: /m: 2048000000000 tasks need some 427246.1 GiB of memory; at most ",
-            0) == 0);
-    CHECK(text.find(
-              " GiB that are free: fewer microbatches, devices or steps, for a run is simulated "
-              "whole, whatever part of it is drawn; --metrics-only keeps no tasks of most "
-              "schedules\n") != std::string::npos);
+    CHECK(text.starts_with(
+        "command line: -m: /m: 2048000000000 tasks need some 506.6 TiB of memory; at most "));
+    CHECK(text.ends_with(
+        " that are free: fewer microbatches, devices or steps, for a run is simulated whole, "
+        "whatever part of it is drawn; --metrics-only keeps no tasks of most schedules\n"));
   }
 
   TEST_CASE("over the memory limit: exit code 1, and who, when and with what") {

@@ -76,7 +76,7 @@ TEST_SUITE("cli") {
       const Outcome outcome = run_pipesim(fmt::format("{}--schedule {}", run, schedule));
       CHECK(outcome.exit_code == 2);
       CHECK(outcome.out.empty());
-      CHECK(outcome.err.find("000000000 tasks need some ") != std::string::npos);
+      CHECK(outcome.err.find(" tasks need some ") != std::string::npos);
     }
     const Outcome compared = run_pipesim("compare " + run + "--schedule 1f1b 1f1b bpipe");
     CHECK(compared.exit_code == 0);

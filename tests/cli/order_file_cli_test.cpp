@@ -189,7 +189,8 @@ TEST_SUITE("cli") {
     CHECK(fault(kFile, "0B0,0F0,0F1,0B1\r\n1F0,1F1,1B0,1B1\r\n", 1).find("deadlock") !=
           std::string::npos);
     CHECK(fault(kFile + std::string("--set schedule.file=none"), csv) ==
-          "command line: --set schedule.file: /schedule/file: cannot read none; a readable file\n");
+          "command line: --set schedule.file: /schedule/file: cannot read none: No such file or "
+          "directory; a readable file\n");
     CHECK(fault(kFile + std::string("--set 'schedule.order=[\"\",\"\"]'"), csv) ==
           "command line: --set schedule.file: /schedule/file: a file beside an order; one of the "
           "two\n");
