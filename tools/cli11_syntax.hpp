@@ -1,0 +1,23 @@
+// The options that CLI11 knows, as a value.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tools/command_syntax.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace pipesim {
+
+/// By key, words.
+using Words = std::map<std::string, std::vector<std::string>>;
+
+/// Everything that `app` parses. `known` are the words that a value can be, by what stands for it:
+/// NAME; `taken` are the options of the program that a command takes, by command.
+CommandSyntax syntax_of(const CLI::App& app, const Words& known, const Words& taken);
+
+}  // namespace pipesim
