@@ -168,7 +168,7 @@ std::string zsh_text(std::string text) {
 
 std::string zsh_action(const ArgumentSyntax& argument) {
   if (argument.is_file()) return "_files";
-  if (argument.is_directory()) return "_files -/";
+  if (argument.is_directory()) return "_path_files -/";
   return argument.words.empty() ? " " : fmt::format("({})", joined(argument.words));
 }
 
