@@ -400,6 +400,7 @@ std::string json_list(const SweepWriter& writer, const std::vector<PointResult>&
 
 std::vector<std::string> objectives() {
   std::vector<std::string> names;
+  names.reserve(kFields.size());
   for (const Field& field : kFields) names.emplace_back(field.name);
   return names;
 }

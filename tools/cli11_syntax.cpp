@@ -1,8 +1,5 @@
 #include "tools/cli11_syntax.hpp"
 
-#include <CLI/CLI.hpp>
-#include <utility>
-
 namespace pipesim {
 
 namespace {

@@ -1,15 +1,12 @@
 // The options that CLI11 knows, as a value.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "tools/command_syntax.hpp"
-
-namespace CLI {
-class App;
-}
 
 namespace pipesim {
 

@@ -40,6 +40,7 @@ std::string joined(const std::vector<std::string>& words) {
 
 std::vector<std::string> command_names(const CommandSyntax& program) {
   std::vector<std::string> names;
+  names.reserve(program.commands.size());
   for (const CommandSyntax& command : program.commands) names.push_back(command.name);
   return names;
 }

@@ -310,7 +310,8 @@ class CommandLine {
     plot_->add_option("results", plot.results, "what pipesim prints with --format json, or csv")
         ->required()
         ->type_name("FILE");
-    add_choice(*plot_, "--kind", plot.kind, {"lines", "heatmap", "pareto"}, "the picture; lines if absent");
+    add_choice(*plot_, "--kind", plot.kind, {"lines", "heatmap", "pareto"},
+               "the picture; lines if absent");
     add_choice(*plot_, "--log", plot.log, {"x", "y", "xy"}, "logarithmic axes");
     for (const PlotOption& option : kPlotOptions) {
       CLI::Option* const added = plot_->add_option(option.name, plot.*option.value, option.help);

@@ -55,6 +55,10 @@ const std::map<std::string, std::string> kUses = {
     {"completion shell", "completion"},
 };
 
+bool has_use(const std::string& command, const std::string& option) {
+  return kUses.count(command + " " + option) == 1;
+}
+
 /// Whether the value is refused as such.
 bool is_refused(const std::string& command, const std::string& option, const std::string& value) {
   const std::string use = kUses.at(command + " " + option);
@@ -93,7 +97,7 @@ TEST_SUITE("cli") {
         const std::string option = (*at)[1];
         INFO(command, " ", option);
         ++seen;
-        REQUIRE(kUses.count(command + " " + option) == 1);
+        REQUIRE(has_use(command, option));
         CHECK(is_refused(command, option, "zzz"));
         for (const std::string& word :
              matches("," + (*at)[2].str() + ",", std::regex(",([^,]+)(?=,)"))) {
