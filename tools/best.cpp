@@ -400,6 +400,13 @@ std::string json_list(const SweepWriter& writer, const std::vector<PointResult>&
 
 }  // namespace
 
+std::vector<std::string> objectives() {
+  std::vector<std::string> names;
+  names.reserve(kFields.size());
+  for (const Field& field : kFields) names.emplace_back(field.name);
+  return names;
+}
+
 int best(const Request& request, const Registry& registry) {
   reject_picture_options(request.picture);
   reject(request.no_header || request.formula, "", "best has neither header nor formula", "a run");

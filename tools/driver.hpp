@@ -112,6 +112,8 @@ int sweep(const Request& request, const Registry& registry);
 int merge(const Request& request);
 /// The best points of a sweep and its Pareto front.
 int best(const Request& request, const Registry& registry);
+/// The fields that best can be asked for.
+std::vector<std::string> objectives();
 /// Draws the results of many runs.
 int plot(const Request& request);
 /// Prints the schedules; `format` is table or json.

@@ -1,9 +1,9 @@
 // The command line: options -> Request, errors -> exit codes.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
-#include <charconv>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -17,10 +17,13 @@
 #include "sim/error.hpp"
 #include "sim/io/json_text.hpp"
 #include "sim/io/machine_memory.hpp"
-#include "sim/io/quantities.hpp"
+#include "sim/io/output_file.hpp"
 #include "sim/parallel.hpp"
 #include "sim/version.hpp"
+#include "tools/cli11_syntax.hpp"
+#include "tools/command_syntax.hpp"
 #include "tools/driver.hpp"
+#include "tools/option_values.hpp"
 #include "tools/options.hpp"
 #include "tools/progress.hpp"
 #include "tools/standard_error.hpp"
@@ -31,22 +34,23 @@ namespace {
 
 constexpr int kExitRunFailed = 1;
 constexpr int kExitBadInput = 2;
-constexpr std::int64_t kMostTasks = std::numeric_limits<std::int64_t>::max();
-/// Threads have stacks, and libraries buffers.
-constexpr std::int64_t kLeastMemory = std::int64_t{64} << 20;
 
 /// The options of the command line and what they collect. The commands take them all, by falling
 /// through to the options of pipesim itself.
 class CommandLine {
  public:
   CommandLine() : app_("Simulates pipeline-parallel training schedules, exactly.", "pipesim") {
-    app_.set_version_flag("--version", fmt::format("pipesim {}", kVersion));
+    app_.set_help_flag("-h,--help", "print this help");
+    app_.set_version_flag("--version", fmt::format("pipesim {}", kVersion), "print the version");
     app_.require_subcommand(0, 1);
     app_.add_option("--config", request_.config_file, "the run as JSON; - is standard input")
         ->type_name("FILE");
     for (const ConfigOption& option : kConfigOptions) add_override(app_, option);
     app_.add_option_function<std::string>(
-            "--set", [this](const std::string& given) { add_set(given); },
+            "--set",
+            [this](const std::string& given) {
+              if (auto set = read_set(given, malformed_)) request_.overrides.push_back(*set);
+            },
             "set any config key: memory.limit=4, schedule.flush_every=2")
         ->type_name("PATH=VALUE")
         ->trigger_on_parse();
@@ -57,16 +61,15 @@ class CommandLine {
     app_.add_flag("--formula", request_.formula, "the textbook formula beside the result");
     app_.add_flag("--events", events_, "print every event in order instead of the result");
     app_.add_flag("--quiet", request_.quiet, "no notes on stderr");
-    app_.add_option("--progress", progress_,
-                    "what is being done, on stderr, from half a second on: auto (default: on a "
-                    "terminal, unless --quiet), always or never")
-        ->check(CLI::IsMember({"auto", "always", "never"}))
-        ->type_name("WHEN");
+    add_choice(app_, "--progress", progress_, {"auto", "always", "never"},
+               "what is being done, on stderr, from half a second on; auto, if absent, on a "
+               "terminal and without --quiet");
     request_.jobs = processors();
     app_.add_option_function<std::string>(
             "--jobs",
             [this](const std::string& given) {
-              set_number("--jobs", given, "jobs", kMostJobs, request_.jobs);
+              request_.jobs =
+                  static_cast<int>(read_number("--jobs", given, "jobs", kMostJobs, malformed_));
             },
             "runs at once, of trials, a comparison or a sweep; if absent, the processors that "
             "pipesim may use")
@@ -74,19 +77,24 @@ class CommandLine {
     app_.add_option_function<std::string>(
             "--max-tasks",
             [this](const std::string& given) {
-              set_number("--max-tasks", given, "tasks", kMostTasks, request_.max_tasks);
+              request_.max_tasks =
+                  read_number("--max-tasks", given, "tasks",
+                              std::numeric_limits<std::int64_t>::max(), malformed_);
             },
             "refuse a run of more tasks; if absent, those that are kept must fit in memory")
         ->type_name("N");
     app_.add_option_function<std::string>(
-            "--max-memory", [this](const std::string& given) { set_max_memory(given); },
+            "--max-memory",
+            [this](const std::string& given) {
+              max_memory_ = read_memory("--max-memory", given, malformed_);
+            },
             "take at most so much: 4GiB; if absent, what the machine has free")
         ->type_name("BYTES");
-    app_.add_option("--errors", errors_, "how faults are written to stderr: text or json")
-        ->check(CLI::IsMember({"text", "json"}));
+    add_choice(app_, "--errors", errors_, {"text", "json"}, "how faults are written to stderr");
 
     compare_ = add_command("compare", "run several schedules on the same problem");
-    compare_->add_option("schedules", request_.schedules, "names; none: every schedule");
+    compare_->add_option("schedules", request_.schedules, "names; none: every schedule")
+        ->type_name("SCHEDULE");
     compare_->add_flag("--show", request_.picture.show, "draw the timelines above the table");
     show_ = add_command("show", "draw the timeline in the terminal");
     explain_ = add_command("explain", "say why the bubbles are there and what would change them");
@@ -108,11 +116,13 @@ class CommandLine {
     add_sweep();
     add_plot();
     shapes_ = add_command("shapes", "print shapes and communication of a layer split over ranks");
-    shapes_->footer("From pipesim itself it takes --config, --set and --format.");
+    take_only(*shapes_, {"--config", "--set", "--format", "--errors"});
     for (const ConfigOption& option : kShapesOptions) add_override(*shapes_, option);
     add_config_flag(*shapes_, "--sequence-parallel", "sequence_parallel",
                     "activations between blocks split along the positions");
     list_ = add_command("list", "print the schedules with their sources and parameters");
+    take_only(*list_, {"--format", "--errors"});
+    add_texts();
   }
 
   void parse(int argc, char** argv) { app_.parse(argc, argv); }
@@ -121,6 +131,8 @@ class CommandLine {
     if (!malformed_.empty()) throw Error(malformed_);
     if (max_memory_ > 0) limit_memory(max_memory_);
     const Registry registry = builtin_schedules();
+    if (completion_->parsed()) return print_text(completion_script(syntax(registry), shell_));
+    if (manual_->parsed()) return print_text(manual_page(syntax(registry), kVersion));
     if (list_->parsed()) return list(registry, list_format());
     if (events_ && !app_.get_subcommands().empty()) {
       throw Error(Fault{.place = "command line: --events",
@@ -160,7 +172,7 @@ class CommandLine {
     if (!unexpected.empty()) {
       fault.value = unexpected.front();
       fault.what = fmt::format("unknown argument \"{}\"", fault.value);
-      fault.nearest = nearest_name(fault.value, known_arguments());
+      fault.nearest = nearest_name(fault.value, names_known_to(app_));
     }
     report(Error(std::move(fault)));
     return kExitBadInput;
@@ -178,6 +190,29 @@ class CommandLine {
     return command;
   }
 
+  /// The only options of pipesim itself that mean anything there.
+  void take_only(CLI::App& command, std::vector<std::string> options) {
+    command.footer(fmt::format("From pipesim itself it takes {}.", fmt::join(options, ", ")));
+    taken_[command.get_name()] = std::move(options);
+  }
+
+  /// An option whose value is one of the words, which its help shows.
+  static CLI::Option* add_choice(CLI::App& app, const char* name, std::string& value,
+                                 const std::vector<std::string>& words, const char* help) {
+    return app.add_option(name, value, help)
+        ->check(CLI::IsMember(words).description(""))
+        ->type_name(fmt::format("{{{}}}", fmt::join(words, ",")));
+  }
+
+  void add_texts() {
+    completion_ = add_command("completion", "print a script by which a shell completes pipesim");
+    add_choice(*completion_, "shell", shell_, {"bash", "zsh", "fish"},
+               "in bash: source <(pipesim completion bash)")
+        ->required();
+    manual_ = add_command("manual", "print this program's manual page for man");
+    for (CLI::App* command : {completion_, manual_}) take_only(*command, {"--errors"});
+  }
+
   void add_picture_options() {
     PictureRequest& picture = request_.picture;
     app_.add_option("--from", picture.from, "pictures begin there: 2, 2.5ms; 0 if absent")
@@ -188,25 +223,27 @@ class CommandLine {
     app_.add_flag("--critical", picture.critical, "outline the critical path in pictures");
     app_.add_flag("--memory", picture.memory, "memory over time under a picture");
     app_.add_option("--color", picture.color,
-                    "in the terminal: auto (default; NO_COLOR holds), always or never")
-        ->type_name("WHEN");
-    app_.add_option("--theme", picture.theme, "of an SVG: auto (default), light or dark")
-        ->type_name("THEME");
+                    "in the terminal; auto, if absent, is never where NO_COLOR is set")
+        ->type_name("{auto,always,never}");
+    app_.add_option("--theme", picture.theme, "of an SVG; auto if absent")
+        ->type_name("{auto,light,dark}");
   }
 
   void add_import() {
     import_ = add_command("import", "write a config with the medians of measured times");
+    take_only(*import_,
+              {"-p", "-m", "--schedule", "--set", "--output", "--quiet", "--progress", "--errors"});
     import_
         ->add_option("--kineto", request_.measured.kineto,
                      "traces of the PyTorch profiler (export_chrome_trace)")
-        ->type_name("FILE...");
+        ->type_name("FILE");
     import_->add_option("--csv", request_.measured.csv, "a table: stage,kind,time[,microbatch]")
         ->type_name("FILE")
         ->excludes("--kineto");
     import_
         ->add_option("--category", request_.measured.category,
-                     "the ranges to take: gpu_user_annotation, user_annotation or cpu_op")
-        ->type_name("CATEGORY");
+                     "the ranges to take; the first of these that has any if absent")
+        ->type_name("{gpu_user_annotation,user_annotation,cpu_op}");
     for (const RangeOption& option : kRangeOptions) {
       import_
           ->add_option_function<std::string>(
@@ -266,9 +303,10 @@ class CommandLine {
     sweep_->add_flag("--strict", sweep.strict, "an invalid point ends the sweep");
     sweep_->add_flag("--overwrite", sweep.overwrite, "replace the results of another sweep");
     merge_ = add_command("merge", "join the results of all shards of a sweep");
+    take_only(*merge_, {"--quiet", "--progress", "--errors"});
     merge_->add_option("parts", sweep.parts, "the shards' files, in any order")
         ->required()
-        ->type_name("FILE...");
+        ->type_name("FILE");
     merge_->add_option("--out", sweep.out, "the file of the whole sweep")
         ->required()
         ->check(not_empty)
@@ -280,7 +318,7 @@ class CommandLine {
         ->add_option("--objective", sweep.objective,
                      "the field to be best in; time_per_microbatch if absent")
         ->check(not_empty)
-        ->type_name("FIELD");
+        ->type_name("OBJECTIVE");
     best_
         ->add_option_function<std::string>(
             "--limit", [this](const std::string& given) { request_.sweep.limits.push_back(given); },
@@ -295,14 +333,13 @@ class CommandLine {
   void add_plot() {
     PlotRequest& plot = request_.plot;
     plot_ = add_command("plot", "draw the results of many runs");
-    plot_->footer("From pipesim itself it takes --quiet, --progress and --errors.");
+    take_only(*plot_, {"--quiet", "--progress", "--errors"});
     plot_->add_option("results", plot.results, "what pipesim prints with --format json, or csv")
         ->required()
-        ->type_name("FILE...");
-    plot_->add_option("--kind", plot.kind, "lines (default), heatmap or pareto")
-        ->check(CLI::IsMember({"lines", "heatmap", "pareto"}));
-    plot_->add_option("--log", plot.log, "logarithmic axes: x, y or xy")
-        ->check(CLI::IsMember({"x", "y", "xy"}));
+        ->type_name("FILE");
+    add_choice(*plot_, "--kind", plot.kind, {"lines", "heatmap", "pareto"},
+               "the picture; lines if absent");
+    add_choice(*plot_, "--log", plot.log, {"x", "y", "xy"}, "logarithmic axes");
     for (const PlotOption& option : kPlotOptions) {
       CLI::Option* const added = plot_->add_option(option.name, plot.*option.value, option.help);
       added->type_name(option.type);
@@ -341,50 +378,31 @@ class CommandLine {
         ->trigger_on_parse();
   }
 
-  void add_set(const std::string& given) {
-    const std::size_t equals = given.find('=');
-    if (equals == std::string::npos) {
-      malformed_.push_back({.place = fmt::format("command line: --set {}", given),
-                            .value = given,
-                            .what = "no value",
-                            .allowed = "PATH=VALUE, such as memory.limit=4"});
-      return;
-    }
-    const std::string path = given.substr(0, equals);
-    request_.overrides.push_back({.option = "--set " + path,
-                                  .path = path,
-                                  .value = given.substr(equals + 1),
-                                  .kind = OverrideKind::json_or_text});
-  }
-
-  template <class Number>
-  void set_number(const char* option, const std::string& given, const char* what, Number most,
-                  Number& value) {
-    const char* const end = given.data() + given.size();
-    const auto [stopped, error] = std::from_chars(given.data(), end, value);
-    const bool is_number = error == std::errc{} && stopped == end;
-    if (is_number && value >= 1 && value <= most) return;
-    malformed_.push_back({.place = fmt::format("command line: {}", option),
-                          .value = given,
-                          .what = fmt::format("\"{}\" is no number of {}", given, what),
-                          .allowed = fmt::format("an integer from 1 to {}", most)});
-  }
-
-  void set_max_memory(const std::string& given) {
-    const auto bytes = parse_bytes(given);
-    max_memory_ = bytes.value.value_or(0);
-    if (max_memory_ >= kLeastMemory) return;
-    malformed_.push_back(
-        {.place = "command line: --max-memory",
-         .value = given,
-         .what = fmt::format("\"{}\" is no amount of memory that is enough", given),
-         .allowed = fmt::format("{} or more, such as 512MiB or 4GB", bytes_text(kLeastMemory))});
-  }
-
   Request show_request() const {
     Request request = request_;
     request.picture.show = true;
     return request;
+  }
+
+  CommandSyntax syntax(const Registry& registry) const {
+    Words known = {{"OBJECTIVE", objectives()}};
+    for (const Schedule* schedule : registry) known["SCHEDULE"].emplace_back(schedule->info.name);
+    return syntax_of(app_, known, taken_);
+  }
+
+  /// A text about pipesim, to which no other option means anything.
+  int print_text(const std::string& text) const {
+    for (const CLI::Option* option : app_.get_options()) {
+      if (option->count() > 0 && option->get_name() != "--errors") {
+        throw Error(Fault{.place = "command line: " + option->get_name(),
+                          .what = fmt::format("{} takes only --errors",
+                                              app_.get_subcommands().front()->get_name())});
+      }
+    }
+    OutputFile result("/dev/stdout", "");
+    result.write(text);
+    result.commit();
+    return 0;
   }
 
   /// What is no key of a config cannot be asked of shapes.
@@ -416,16 +434,6 @@ class CommandLine {
     return format;
   }
 
-  std::vector<std::string> known_arguments() const {
-    std::vector<std::string> names;
-    for (const CLI::Option* option : app_.get_options()) names.push_back(option->get_name());
-    for (const CLI::App* command : app_.get_subcommands({})) names.push_back(command->get_name());
-    for (const CLI::App* command : app_.get_subcommands()) {
-      for (const CLI::Option* option : command->get_options()) names.push_back(option->get_name());
-    }
-    return names;
-  }
-
   CLI::App app_;
   CLI::App* compare_ = nullptr;
   CLI::App* show_ = nullptr;
@@ -441,7 +449,11 @@ class CommandLine {
   CLI::App* best_ = nullptr;
   CLI::App* shapes_ = nullptr;
   CLI::App* list_ = nullptr;
+  CLI::App* completion_ = nullptr;
+  CLI::App* manual_ = nullptr;
   Request request_;
+  Words taken_;  // by command, the options of pipesim itself
+  std::string shell_;
   std::string errors_ = "text";
   std::string progress_ = "auto";
   std::vector<Fault> malformed_;  // arguments of options
