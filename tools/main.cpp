@@ -23,6 +23,7 @@
 #include "tools/cli11_syntax.hpp"
 #include "tools/command_syntax.hpp"
 #include "tools/driver.hpp"
+#include "tools/memory.hpp"
 #include "tools/option_values.hpp"
 #include "tools/options.hpp"
 #include "tools/progress.hpp"
@@ -130,6 +131,7 @@ class CommandLine {
   int execute() {
     if (!malformed_.empty()) throw Error(malformed_);
     if (max_memory_ > 0) limit_memory(max_memory_);
+    request_.jobs = threads_that_fit(request_.jobs, available_memory());
     const Registry registry = builtin_schedules();
     if (completion_->parsed()) return print_text(completion_script(syntax(registry), shell_));
     if (manual_->parsed()) return print_text(manual_page(syntax(registry), kVersion));

@@ -40,6 +40,11 @@ int jobs_that_fit(int jobs, std::int64_t tasks, std::int64_t available) {
   return static_cast<int>(std::clamp<std::int64_t>(most, 1, jobs));
 }
 
+int threads_that_fit(int threads, std::int64_t available) {
+  constexpr std::int64_t kBytesPerThread = std::int64_t{16} << 20;
+  return static_cast<int>(std::clamp<std::int64_t>(available / kBytesPerThread, 1, threads));
+}
+
 MemoryBudget::Part::Part(MemoryBudget& budget, std::int64_t tasks)
     : budget_(budget),
       bytes_(tasks > budget.all_ / kBytesPerTask ? budget.all_ : tasks * kBytesPerTask) {

@@ -18,6 +18,10 @@ void require_memory(std::int64_t tasks, std::int64_t available);
 /// `available` bytes together; at least one.
 int jobs_that_fit(int jobs, std::int64_t tasks, std::int64_t available);
 
+/// How many of the threads have room for their stacks, and for as much beside them, in `available`
+/// bytes; at least one. A library that cannot start a thread may end the process.
+int threads_that_fit(int threads, std::int64_t available);
+
 /// Memory that several threads share: whoever needs more than is left waits for the others.
 class MemoryBudget {
  public:

@@ -66,6 +66,14 @@ TEST_SUITE("cli") {
     CHECK(run_pipesim(kRun + "-m 100000 --max-memory 256MiB --format json").exit_code == 0);
   }
 
+  TEST_CASE("--max-memory: as many threads as have room, with the same results") {
+    const std::string sweep =
+        "sweep " + kRun +
+        "--vary m=1:300 --set variation.jitter.kind=normal --set variation.jitter.cv=0.1";
+    CHECK(run_pipesim(sweep + " --jobs 1024 --max-memory 64MiB").out ==
+          run_pipesim(sweep + " --jobs 1").out);
+  }
+
   TEST_CASE("--max-memory: what no estimate foresees ends with a message, not in a crash") {
     // Under ASan the heap is not what the limit counts.
     if (shell("ldd $PIPESIM | grep -q asan").exit_code == 0) return;
