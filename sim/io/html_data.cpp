@@ -217,9 +217,11 @@ class RunWriter {
   }
 
   std::string device(const PictureRow& row) {
+    // Each numbers the ops that it meets first; the order of arguments is the compiler's.
+    const std::string blocks = lane(row.blocks);
+    const std::string beside = lane(row.beside);
     return fmt::format(R"({{"device":{},"blocks":{},"beside":{},"idle":{},"memory":{}}})",
-                       row.device.value, lane(row.blocks), lane(row.beside), idle(row.idle),
-                       memory(row));
+                       row.device.value, blocks, beside, idle(row.idle), memory(row));
   }
 
   std::string memory_rules() const {
