@@ -19,6 +19,12 @@ TEST_SUITE("unit") {
     CHECK(parse_bytes("9223372036854775807B").value == std::numeric_limits<std::int64_t>::max());
     CHECK(parse_bytes("9223372036854775807KB").fault == QuantityFault::too_large);
     CHECK(parse_bytes("0.5KiB").value == 512);
+    CHECK(parse_bytes("35184372088832.5KB").value == 35'184'372'088'832'500);
+    CHECK(parse_bytes("9223372036.5GB").value == 9'223'372'036'500'000'000);
+    CHECK(parse_bytes("9223372036.9GB").fault == QuantityFault::too_large);
+    CHECK(parse_bytes("0.1234567891TB").fault == QuantityFault::too_fine);
+    CHECK(parse_bytes("1e-400TB").fault == QuantityFault::too_fine);
+    CHECK(parse_bytes("1e-9GB").value == 1);
     CHECK(parse_bytes("0.5B").fault == QuantityFault::too_fine);
     CHECK(parse_bytes("-1B").fault == QuantityFault::negative);
     CHECK(parse_bytes("1").fault == QuantityFault::no_unit);
@@ -40,6 +46,7 @@ TEST_SUITE("unit") {
     CHECK(parse_bandwidth("1s").fault == QuantityFault::unknown_unit);
     CHECK(parse_bandwidth("1").fault == QuantityFault::no_unit);
     CHECK(parse_bandwidth("0.1B/s").fault == QuantityFault::too_fine);
+    CHECK(parse_bandwidth("17179869184.5 Kb/s").value == Bandwidth{17'179'869'184'500});
     CHECK(to_text(Bandwidth{400'000'000'000}) == "50GB/s");
     CHECK(to_text(Bandwidth{100'000'000'000}) == "100Gb/s");
     CHECK(to_text(Bandwidth{7}) == "7b/s");

@@ -4,9 +4,11 @@
 
 #include <array>
 #include <limits>
+#include <optional>
 #include <span>
 
 #include "sim/error.hpp"
+#include "sim/io/exact_decimal.hpp"
 #include "sim/units.hpp"
 
 namespace pipesim {
@@ -71,23 +73,32 @@ NumberAndUnit take_apart(std::string_view text) {
   return {.number = text.substr(0, last_digit + 1), .unit = unit};
 }
 
-/// `number` times `size`, which must be whole.
+constexpr int kMostPlaces = 9;
+
+/// `number`, which has a fraction, times `size`, which must be whole.
+ParsedQuantity<std::int64_t> multiplied_fraction(std::string_view number, std::int64_t size) {
+  const std::optional<ExactDecimal> decimal = ExactDecimal::parse(number);
+  if (!decimal) return {.fault = QuantityFault::too_fine};
+  const std::string& digits = decimal->digits();
+  const int places = static_cast<int>(digits.size()) - decimal->exponent();
+  if (places > kMostPlaces) return {.fault = QuantityFault::too_fine};
+  constexpr std::size_t kMostDigits = 30;
+  if (digits.size() > kMostDigits) return {.fault = QuantityFault::too_large};
+  Int128 numerator = 0;
+  for (const char digit : digits) numerator = numerator * 10 + (digit - '0');
+  Int128 denominator = 1;
+  for (int place = 0; place < places; ++place) denominator *= 10;
+  if (numerator > kMost * denominator / size) return {.fault = QuantityFault::too_large};
+  if (numerator * size % denominator != 0) return {.fault = QuantityFault::too_fine};
+  return {.value = static_cast<std::int64_t>(numerator * size / denominator)};
+}
+
+/// The same for any number.
 ParsedQuantity<std::int64_t> multiplied(std::string_view number, std::int64_t size) {
-  // Whole numbers go beyond what a Decimal holds.
-  Int128 product = 0;
   const ParsedTime whole = parse_time(number, TimeUnit::ps);
-  if (whole.ticks) {
-    product = Int128{whole.ticks->count} * size;
-  } else if (const TimeFault fault = whole.fault.value_or(TimeFault::malformed);
-             fault != TimeFault::too_fine) {
-    return {.fault = quantity_fault(fault)};
-  } else {
-    const ParsedQuantity<Decimal> decimal = parse_decimal(number);
-    if (!decimal.value) return {.fault = decimal.fault};
-    product = Int128{decimal.value->billionths} * size;
-    if (product % Decimal::kOne != 0) return {.fault = QuantityFault::too_fine};
-    product /= Decimal::kOne;
-  }
+  if (whole.fault == TimeFault::too_fine) return multiplied_fraction(number, size);
+  if (!whole.ticks) return {.fault = quantity_fault(whole.fault.value_or(TimeFault::malformed))};
+  const Int128 product = Int128{whole.ticks->count} * size;
   if (product > kMost) return {.fault = QuantityFault::too_large};
   return {.value = static_cast<std::int64_t>(product)};
 }
