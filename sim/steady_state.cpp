@@ -26,6 +26,7 @@ namespace pipesim {
 namespace {
 
 constexpr std::int64_t kMostMicrobatches = std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t kMostStride = 10'000;  // of devices that differ, after how many they meet
 
 /// What a device repeats.
 struct Rhythm {
@@ -121,7 +122,6 @@ Rhythm repeated(const Rhythm& rhythm, std::int64_t times) {
 
 /// Gives all devices one stride, the least that is a multiple of each.
 void align(Rhythms& rhythms) {
-  constexpr std::int64_t kMostStride = 10'000;
   std::int64_t stride = 1;
   for (const Rhythm& rhythm : rhythms.devices) {
     stride = std::lcm(stride, rhythm.stride);
@@ -396,7 +396,7 @@ std::optional<std::size_t> without_loops(const Program& program) {
 }
 
 /// Microbatches that any loop of the program can grow by, so that what is left over for its end
-/// stays the same.
+/// stays the same; loops that would take more than align() goes along with are left out.
 std::int64_t whole_repetitions(const Problem& problem, const Program& program) {
   std::int64_t microbatches = problem.slices;
   for (const LaneOrder& order : program.lanes) {
@@ -405,7 +405,7 @@ std::int64_t whole_repetitions(const Problem& problem, const Program& program) {
       if (loop == nullptr || loop->count < 2) continue;
       const std::int64_t stride = std::max<std::int64_t>(common_stride(loop->body), 1);
       const std::int64_t common = std::lcm(microbatches, stride);
-      if (common <= kMostMicrobatches) microbatches = common;
+      if (common <= kMostStride * problem.slices) microbatches = common;
     }
   }
   return microbatches * problem.placement.flows();

@@ -342,4 +342,17 @@ TEST_SUITE("unit") {
     };
     CHECK(steady_state(problem, stalls).text == "the schedule deadlocks with more microbatches");
   }
+
+  TEST_CASE("devices that differ much are not followed until they meet") {
+    // Of bpipe's 19 devices 17 have strides that differ: lcm(1..17) = 12252240.
+    const Problem problem = test::problem_for(*find_schedule(builtin_schedules(), "bpipe"), 19, 8,
+                                              [](int) { return stage_costs(Ticks{1}, Ticks{2}); });
+    std::int32_t most = 0;
+    const SteadyState state = steady_state(problem, [&](const Problem& longer) {
+      most = std::max(most, longer.microbatches);
+      return test::program_of("bpipe", longer);
+    });
+    CHECK_FALSE(state.ticks_per_microbatch.has_value());
+    CHECK(most < 20'000);
+  }
 }
