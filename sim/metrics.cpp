@@ -148,7 +148,8 @@ Metrics metrics_of(const Problem& problem, std::vector<DeviceMetrics> devices, T
   metrics.bubble_ratio = {total, ideal};
   metrics.bubble_overhead = {total - ideal, ideal};
   metrics.bubble_fraction = {idle, total * problem.devices};
-  metrics.span_bubble_rate = {longest_span.count - ideal / problem.steps(), longest_span.count};
+  const Int128 spans = Int128{longest_span.count} * problem.steps();
+  metrics.span_bubble_rate = {spans - ideal, spans};
   metrics.lower_bound = lower_bound;
   metrics.gap = {total - lower_bound.count, lower_bound.count};
   metrics.time_per_microbatch = {total, problem.whole_microbatches()};

@@ -47,6 +47,18 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("the span's bubble counts a step's share of the work, whole or not") {
+    Problem problem = test::equal_stages(1, 2, 1, 2);
+    problem.iterations.joined = 2;
+    problem.durations = {Ticks{1}, Ticks{2}, Ticks{2}, Ticks{2}, Ticks{},
+                         Ticks{},  Ticks{},  Ticks{},  Ticks{},  Ticks{}};
+    const Metrics metrics = metrics_of("1f1b", problem);
+    CHECK(metrics.t_ideal == Ticks{7});
+    CHECK(metrics.devices.front().idle == Ticks{0});
+    // The first step takes 3 of the 7, not half of them.
+    CHECK(metrics.span_bubble_rate == Ratio{2 * 3 - 7, 2 * 3});
+  }
+
   TEST_CASE("hw5_2 with m=16: the bubble shrinks") {
     for (const std::string schedule : {"gpipe", "1f1b"}) {
       const Metrics metrics = metrics_of(schedule, test::equal_stages(4, 16, 2, 4));
