@@ -12,6 +12,7 @@
 // where memory is tight. So the rule for equal stages with the same mean costs and a greedy rule
 // are tried too, and the order with the shortest span is taken.
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -20,8 +21,10 @@
 #include "schedules/limit.hpp"
 #include "schedules/schedule.hpp"
 #include "schedules/v_stages.hpp"
+#include "sim/error.hpp"
 #include "sim/list_schedule.hpp"
 #include "sim/memory.hpp"
+#include "sim/units.hpp"
 
 namespace pipesim {
 
@@ -254,7 +257,9 @@ std::optional<Program> by_rule(const Problem& problem, const std::vector<std::in
   return std::move(best->program);
 }
 
-/// The same with the mean costs for every stage.
+/// The same with the mean costs for every stage, all times so many times as long that the means
+/// are whole: an order must not depend on how they would be rounded. Throws TimeOverflow if they
+/// get too long.
 Problem with_equal_stages(Problem problem) {
   Int128 forward = 0;
   Int128 backward = 0;
@@ -264,13 +269,33 @@ Problem with_equal_stages(Problem problem) {
     backward += costs.backward.count;
     weight += costs.weight.value_or(Ticks{}).count;
   }
-  const auto mean = [&](Int128 sum) {
-    return Ticks{static_cast<std::int64_t>(sum / problem.stages())};
-  };
+  const Int128 stages = problem.stages();
+  const Int128 divisor = greatest_common_divisor(
+      stages, greatest_common_divisor(forward, greatest_common_divisor(backward, weight)));
+  const auto factor = static_cast<std::int64_t>(stages / divisor);
+  if (std::max(forward, backward) / divisor > std::numeric_limits<std::int64_t>::max()) {
+    throw TimeOverflow();
+  }
+  const auto mean = [&](Int128 sum) { return Ticks{static_cast<std::int64_t>(sum / divisor)}; };
   problem.durations.clear();
   problem.costs.assign(problem.costs.size(),
                        stage_costs(mean(forward), mean(backward), mean(weight)));
+  Communication& communication = problem.communication;
+  for (Link* const link : {&communication.intra, &communication.inter}) {
+    *link = {.latency = link->latency * factor, .occupancy = link->occupancy * factor};
+  }
+  for (Ticks& latency : communication.latencies) latency = latency * factor;
+  problem.launch_overhead = problem.launch_overhead * factor;
   return problem;
+}
+
+std::optional<Program> by_rule_for_equal_stages(const Problem& problem,
+                                                const std::vector<std::int64_t>& budgets) {
+  try {
+    return by_rule(with_equal_stages(problem), budgets);
+  } catch (const TimeOverflow&) {
+    return std::nullopt;  // near the end of what can be counted the other rules must do
+  }
 }
 
 /// Keeps an order that runs and is better: by its longest span, then by T_total.
@@ -288,7 +313,7 @@ Program build(const Problem& problem, const Parameters& parameters) {
   for (const int messages : buffered_messages(problem)) {
     const std::vector<std::int64_t> budgets = budgets_of(problem, parameters, messages);
     keep_better(problem, by_rule(problem, budgets), best);
-    keep_better(problem, by_rule(with_equal_stages(problem), budgets), best);
+    keep_better(problem, by_rule_for_equal_stages(problem, budgets), best);
     keep_better(problem, place_greedily(problem, budgets).program(), best);
   }
   // Where nothing runs, the run itself says why.

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -126,6 +127,31 @@ TEST_SUITE("unit") {
     problem.costs = {costs(4, 1, 3), costs(1, 5, 1), costs(2, 2, 5),
                      costs(2, 1, 1), costs(6, 4, 1), costs(5, 3, 5)};
     CHECK(result(problem).span == Ticks{50});  // 51 by the greedy rule
+  }
+
+  TEST_CASE("v_zb: the order does not depend on how many ticks a time has") {
+    std::mt19937_64 random(11);
+    for (int round = 0; round < 200; ++round) {
+      CAPTURE(round);
+      Problem problem = equal_chunks(3, 5, 1, 1, 1);
+      Problem longer = problem;
+      for (std::size_t stage = 0; stage < problem.costs.size(); ++stage) {
+        const std::int64_t forward = test::draw(random, 0, 3);
+        const std::int64_t backward = test::draw(random, 1, 3);
+        const std::int64_t weight = test::draw(random, 0, backward);
+        problem.costs[stage] = stage_costs(Ticks{forward}, Ticks{backward}, Ticks{weight});
+        longer.costs[stage] =
+            stage_costs(Ticks{7 * forward}, Ticks{7 * backward}, Ticks{7 * weight});
+      }
+      CHECK(test::program_of("v_zb", longer) == test::program_of("v_zb", problem));
+    }
+  }
+
+  TEST_CASE("v_zb has an order for times near the longest that can be counted") {
+    Problem problem = equal_chunks(3, 2, 1, 1, 1);
+    constexpr std::int64_t kLong = std::numeric_limits<std::int64_t>::max() / 40;
+    problem.costs[1] = stage_costs(Ticks{kLong}, Ticks{kLong}, Ticks{kLong / 2});
+    CHECK(result(problem).t_total > Ticks{4 * kLong});
   }
 
   TEST_CASE("v_zb searches again with the bubbles that it found") {
