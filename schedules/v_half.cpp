@@ -16,7 +16,9 @@ namespace {
 std::int64_t peak(const Problem& problem, const Parameters& /*parameters*/, Device /*device*/) {
   const std::int64_t microbatches =
       std::min<std::int64_t>((std::int64_t{problem.devices} + 2) / 2, problem.microbatches);
-  return 2 * std::min(microbatches, problem.memory_limit.value_or(microbatches));
+  // Both stages of one microbatch at least, whatever the limit.
+  const std::int64_t limit = std::max<std::int64_t>(1, problem.memory_limit.value_or(microbatches));
+  return 2 * std::min(microbatches, limit);
 }
 
 BuildingBlock building_block(const Problem& problem) {

@@ -1,44 +1,19 @@
+#include "tests/config_schema.hpp"
+
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <valijson/adapters/nlohmann_json_adapter.hpp>
-#include <valijson/schema.hpp>
-#include <valijson/schema_parser.hpp>
-#include <valijson/validator.hpp>
 #include <vector>
 
 #include "tests/configs.hpp"
-#include "tests/places.hpp"
 
 using namespace pipesim;
 using nlohmann::json;
-using Adapter = valijson::adapters::NlohmannJsonAdapter;
 
 namespace {
-
-json schema_document() {
-  std::ifstream file(test::source_directory() + "/docs/config.schema.json");
-  return json::parse(file);
-}
-
-class ConfigSchema {
- public:
-  ConfigSchema() {
-    const json document = schema_document();
-    valijson::SchemaParser().populateSchema(Adapter(document), schema_);
-  }
-
-  bool accepts(const json& config) const {
-    return valijson::Validator().validate(schema_, Adapter(config), nullptr);
-  }
-
- private:
-  valijson::Schema schema_;
-};
 
 /// The good config with the value at `pointer`, which may be new.
 json changed(const std::string& pointer, const json& value) {
@@ -56,7 +31,7 @@ struct Change {
 
 TEST_SUITE("unit") {
   TEST_CASE("schema and reader accept the same values") {
-    const ConfigSchema schema;
+    const test::ConfigSchema schema;
     const std::vector<Change> good = {
         {"/schema_version", "1"},
         {"/p", "4"},
@@ -125,7 +100,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("schema and reader refuse the same values") {
-    const ConfigSchema schema;
+    const test::ConfigSchema schema;
     const std::vector<Change> bad = {{"/schema_version", "2"},
                                      {"/p", "0"},
                                      {"/p", "1048577"},
@@ -211,7 +186,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("schema and reader agree on models") {
-    const ConfigSchema schema;
+    const test::ConfigSchema schema;
     const json good = json::parse(
         R"({"p": 4, "m": 8, "schedule": "1f1b",
             "model": {"layers": 8, "hidden": 64, "heads": 8, "vocab": 128, "seq": 32},
@@ -280,7 +255,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("the schema describes every key that the reader knows, and no other") {
-    const json document = schema_document();
+    const json document = test::config_schema_document();
     const auto keys_of = [](const json& object) {
       std::vector<std::string> keys;
       for (const auto& [key, description] : object.at("properties").items()) keys.push_back(key);

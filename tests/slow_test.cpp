@@ -8,12 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "sim/analysis.hpp"
 #include "sim/engine.hpp"
 #include "sim/io/trace.hpp"
-#include "sim/memory.hpp"
-#include "sim/verify_timeline.hpp"
 #include "tests/problems.hpp"
+#include "tests/run_invariants.hpp"
 
 using namespace pipesim;
 
@@ -25,16 +23,8 @@ void check_agreement(const Schedule& schedule, const Problem& devices) {
   const Program program = build(schedule, problem, parameters);
   const TaskGraph graph(problem, program);
   const Timeline timeline = simulate(graph);
-  const auto violation = verify_timeline(problem, program, timeline);
-  const bool over_limit = violation && violation->rule == TimelineRule::memory;
-  CHECK_MESSAGE((!violation || over_limit), (violation ? violation->detail : ""));
-  if (over_limit) CHECK(find_over_limit(graph, timeline));
-  const std::vector<Ticks> longest = longest_path_starts(graph);
-  bool equal = true;
-  for (TaskId task = 0; task < graph.size(); ++task) {
-    equal = equal && timeline.spans[task].start == longest[task];
-  }
-  CHECK(equal);
+  test::check_verified(graph, program, timeline);
+  test::check_longest_paths(graph, timeline);
 }
 
 /// "VmRSS" or "VmHWM", its highest value, of this process in KiB; not measured with sanitizers.

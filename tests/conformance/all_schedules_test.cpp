@@ -12,8 +12,8 @@
 #include "sim/lower_bound.hpp"
 #include "sim/memory.hpp"
 #include "sim/metrics.hpp"
-#include "sim/verify_timeline.hpp"
 #include "tests/problems.hpp"
+#include "tests/run_invariants.hpp"
 
 using namespace pipesim;
 
@@ -55,16 +55,8 @@ void check_schedule(const Schedule& schedule, const Problem& problem, const Para
   const TaskGraph graph(problem, program);
   CHECK(find_cycle(graph).empty());
   const Timeline timeline = simulate(graph);
-  const auto violation = verify_timeline(problem, program, timeline);
-  const bool over_limit = violation && violation->rule == TimelineRule::memory;
-  CHECK_MESSAGE((!violation || over_limit), (violation ? violation->detail : ""));
-  if (over_limit) CHECK(find_over_limit(graph, timeline));
-  const std::vector<Ticks> longest = longest_path_starts(graph);
-  bool equal = true;
-  for (TaskId task = 0; task < graph.size(); ++task) {
-    equal = equal && timeline.spans[task].start == longest[task];
-  }
-  CHECK(equal);
+  test::check_verified(graph, program, timeline);
+  test::check_longest_paths(graph, timeline);
   const Metrics metrics = compute_metrics(graph, timeline);
   check_invariants(metrics);
   for (int device = 0; device < problem.devices; ++device) {

@@ -7,12 +7,11 @@
 
 #include "sim/analysis.hpp"
 #include "sim/engine.hpp"
-#include "sim/idle.hpp"
-#include "sim/lower_bound.hpp"
 #include "sim/memory.hpp"
 #include "sim/metrics.hpp"
 #include "sim/verify_timeline.hpp"
 #include "tests/random_runs.hpp"
+#include "tests/run_invariants.hpp"
 
 using namespace pipesim;
 
@@ -55,40 +54,11 @@ void check_run(const test::Run& run) {
   validate_program(run.problem, run.program);
   const TaskGraph graph(run.problem, run.program);
   const Timeline timeline = simulate(graph);
-  const auto violation = verify_timeline(run.problem, run.program, timeline);
-  CHECK_MESSAGE(!violation.has_value(), (violation ? violation->detail : ""));
-
   const TaskGraph decided = timeline.shared_link_orders.empty()
                                 ? graph
                                 : graph.with_shared_link_orders(timeline.shared_link_orders);
-  const std::vector<Ticks> longest = longest_path_starts(decided);
-  bool equal = true;
-  for (TaskId task = 0; task < graph.size(); ++task) {
-    equal = equal && timeline.spans[task].start == longest[task];
-  }
-  CHECK(equal);
-
-  const Metrics metrics = compute_metrics(decided, timeline);
-  CHECK(metrics.lower_bound <= metrics.t_total);
-  const auto idle = idle_parts(decided, timeline);
-  for (std::size_t device = 0; device < idle.size(); ++device) {
-    const DeviceMetrics& of = metrics.devices[device];
-    CHECK(of.busy + of.idle == metrics.t_total);
-    Int128 sum = 0;
-    for (const Int128 time : idle_times(idle[device])) sum += time;
-    CHECK((sum == of.idle.count));
-  }
-  const CriticalPath path = critical_path(decided, timeline);
-  CHECK(path.forward + path.backward + path.waiting == metrics.t_total);
-
+  test::check_invariants(decided, run.program, timeline, compute_metrics(decided, timeline));
   check_limit(run, graph, timeline);
-  const std::vector<std::int64_t> resident = resident_memory(run.problem);
-  const auto profile = memory_profile(graph, timeline);
-  for (std::size_t device = 0; device < profile.size(); ++device) {
-    CHECK(profile[device].back().amount == resident[device]);
-    CHECK(std::all_of(profile[device].begin(), profile[device].end(),
-                      [&](const MemoryPoint& point) { return point.amount >= resident[device]; }));
-  }
 }
 
 }  // namespace

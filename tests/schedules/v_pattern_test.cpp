@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "sim/engine.hpp"
+#include "sim/metrics.hpp"
 #include "sim/steady_state.hpp"
 #include "sim/verify_timeline.hpp"
 #include "tests/schedules/placed_problems.hpp"
@@ -246,6 +248,19 @@ TEST_SUITE("unit") {
         REQUIRE_MESSAGE(state.ticks_per_microbatch.has_value(), state.text);
         CHECK(*state.ticks_per_microbatch == Ratio{6, 1});
       }
+    }
+  }
+
+  TEST_CASE("v_half and v_min keep a microbatch where the limit leaves room for none") {
+    for (const std::string name : {"v_half", "v_min"}) {
+      CAPTURE(name);
+      const Schedule& schedule = *find_schedule(builtin_schedules(), name);
+      Problem problem = test::problem_for(
+          schedule, 3, 4, [](int) { return stage_costs(Ticks{1}, Ticks{2}, Ticks{1}); });
+      problem.memory_limit = 0;  // of a limit in bytes that holds one stage's activations only
+      CHECK(peak(schedule, problem, {}, Device{0}) == 2);
+      const TaskGraph graph(problem, test::program_of(name, problem));
+      CHECK(compute_metrics(graph, simulate(graph)).peak_activations() == 2);
     }
   }
 }
