@@ -7,6 +7,7 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
 #include "sim/io/explanation.hpp"
 #include "sim/io/sweep.hpp"
@@ -238,7 +239,8 @@ class RanConfig {
 
   /// A point of the sweep is the config with its values.
   void check_point(const Sweep& sweep, std::int64_t point) {
-    const PointResult result = run_one_point(sweep, registry(), point);
+    const PointResult result =
+        run_one_point(sweep, registry(), point, std::numeric_limits<std::int64_t>::max());
     std::vector<Override> overrides;
     for (const SweepValue& value : result.values) {
       overrides.push_back({.option = "--set", .path = value.axis->path, .value = value.text});
