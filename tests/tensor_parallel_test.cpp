@@ -275,6 +275,8 @@ TEST_SUITE("unit") {
     sizes.ffn = 4;
     CHECK(faults_of(sizes) == Lines{"/ffn: needs ffn divisible by tp: 4 % 3 = 1; each expert is "
                                     "split over the ranks, column/row, such as 3 or 6"});
+    sizes = {.hidden = 2, .experts = 1};  // top_k is 1
+    CHECK(faults_of(sizes) == Lines{});
     sizes = {.batch = kLargestSize, .seq = kLargestSize, .hidden = 1, .experts = 64, .top_k = 64};
     CHECK(faults_of(sizes) == Lines{"/experts: batch * seq * top_k * ep is 18014398509481984; at "
                                     "most 9007199254740992"});
