@@ -253,6 +253,19 @@ TEST_SUITE("unit") {
                        "positions, such as 4"});
   }
 
+  TEST_CASE("gradients that ranks have a part of the terms of are summed whole, once per step") {
+    LayerSizes sizes = kExercise;
+    sizes.heads = 16;
+    sizes.sequence_parallel = true;
+    for (const LayerBlock& block : {attention_block(sizes), ffn_block(sizes, kColumnRow)}) {
+      Int128 elements = 0;
+      for (const LayerCommunication& given : block.communications) {
+        if (given.once_per_step) elements += given.elements;
+      }
+      CHECK((elements == 2 * sizes.hidden));  // gamma and beta
+    }
+  }
+
   TEST_CASE("experts: what has no meaning") {
     LayerSizes sizes = kExercise;
     sizes.top_k = 2;
