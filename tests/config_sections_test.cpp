@@ -231,6 +231,8 @@ TEST_SUITE("unit") {
          "variation/stragglers/0/factor: 0 is too small; a number above 0 such as 1.5"},
         {"variation.stragglers", R"([{"device": 0, "factor": 2, "from": 3, "to": 3}])",
          "variation/stragglers/0/to: the window ends before it begins; a time after from"},
+        {"variation.trials", "2",
+         "variation/trials: trials without jitter are all the same; trials with variation.jitter"},
         {"variation.trails", "5",
          "variation/trails: unknown key; known keys: microbatch_scale, launch_overhead, "
          "stragglers, jitter, seed, trials (did you mean \"trials\"?)"},

@@ -257,6 +257,17 @@ TEST_SUITE("unit") {
     CHECK(test::occurrences(comparison, "<script") == 2);
   }
 
+  TEST_CASE("page: all notes of a run stand in it") {
+    const Problem problem = test::equal_stages(2, 2, 1, 2);
+    const Drawn drawn({.problem = problem, .program = test::program_of("1f1b", problem)});
+    Report report = full_report(drawn);
+    report.config.t_f.values = {Ticks{1}};
+    report.config.t_b.values = {Ticks{2}};
+    report.notes = {"one is said", "another too"};
+    const std::string page = run_page(report, drawn.picture(), {});
+    for (const std::string& note : report.notes) CHECK(test::occurrences(page, note) == 1);
+  }
+
   TEST_CASE("page: nothing in it is loaded from elsewhere") {
     const Problem problem = test::equal_stages(2, 2, 1, 2);
     const Drawn drawn({.problem = problem, .program = test::program_of("1f1b", problem)});

@@ -84,8 +84,9 @@ TEST_SUITE("unit") {
 
   TEST_CASE("times: what is computed again is part of the input's gradient") {
     const ModelParallel two{.tp = 2};
+    Hardware hardware = machine();
     const auto times = [&](LayerRecompute recompute) {
-      return pass_times(with_recompute(gpt3(), recompute), two, machine(), ModelPart::layer);
+      return pass_times(with_recompute(gpt3(), recompute), two, hardware, ModelPart::layer);
     };
     const PassTimes none = times(LayerRecompute::none);
     const PassTimes selective = times(LayerRecompute::selective);
@@ -96,6 +97,11 @@ TEST_SUITE("unit") {
     // 4 s^2 h operations on 2 ranks at 0.5 a tick.
     CHECK(selective.input - none.input == Ticks{4ll * 2048 * 2048 * 12288});
     CHECK(full.input == none.input + none.forward);  // its all-reduces too
+    // What is computed again is read again, which is what counts where memory is slow.
+    hardware.memory = {8'000'000};
+    const PassTimes slow = times(LayerRecompute::none);
+    CHECK(slow.forward > none.forward);
+    CHECK(times(LayerRecompute::full).input == slow.input + slow.forward);
   }
 
   TEST_CASE("times: embedding and head of a vocabulary that the ranks share") {

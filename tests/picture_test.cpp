@@ -132,6 +132,11 @@ TEST_SUITE("unit") {
     });
   }
 
+  TEST_CASE("picture: in a run that takes no time nobody is idle") {
+    const Picture picture = test::picture_of("1f1b", test::equal_stages(2, 2, 0, 0));
+    for (const PictureRow& row : picture.rows) CHECK((row.idle_share == Ratio{0, 1}));
+  }
+
   TEST_CASE("picture: the critical path is marked, and nothing else") {
     test::for_random_runs(20254, 200, [](const test::Drawn& drawn, std::mt19937_64&) {
       const std::vector<TaskId>& critical = drawn.report.critical_path->tasks;

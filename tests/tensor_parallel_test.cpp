@@ -253,6 +253,19 @@ TEST_SUITE("unit") {
                        "positions, such as 4"});
   }
 
+  TEST_CASE("gradients that ranks have a part of the terms of are summed whole, once per step") {
+    LayerSizes sizes = kExercise;
+    sizes.heads = 16;
+    sizes.sequence_parallel = true;
+    for (const LayerBlock& block : {attention_block(sizes), ffn_block(sizes, kColumnRow)}) {
+      Int128 elements = 0;
+      for (const LayerCommunication& given : block.communications) {
+        if (given.once_per_step) elements += given.elements;
+      }
+      CHECK((elements == 2 * sizes.hidden));  // gamma and beta
+    }
+  }
+
   TEST_CASE("experts: what has no meaning") {
     LayerSizes sizes = kExercise;
     sizes.top_k = 2;
@@ -275,6 +288,8 @@ TEST_SUITE("unit") {
     sizes.ffn = 4;
     CHECK(faults_of(sizes) == Lines{"/ffn: needs ffn divisible by tp: 4 % 3 = 1; each expert is "
                                     "split over the ranks, column/row, such as 3 or 6"});
+    sizes = {.hidden = 2, .experts = 1};  // top_k is 1
+    CHECK(faults_of(sizes) == Lines{});
     sizes = {.batch = kLargestSize, .seq = kLargestSize, .hidden = 1, .experts = 64, .top_k = 64};
     CHECK(faults_of(sizes) == Lines{"/experts: batch * seq * top_k * ep is 18014398509481984; at "
                                     "most 9007199254740992"});

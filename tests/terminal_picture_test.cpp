@@ -187,6 +187,20 @@ TEST_SUITE("unit") {
     });
   }
 
+  TEST_CASE("terminal picture: time begins two columns after the longest name of a device") {
+    for (const int devices : {10, 11, 1000, 1001}) {
+      CAPTURE(devices);
+      const Problem problem = test::equal_stages(devices, 1, 1, 2);
+      const std::vector<std::string> lines =
+          lines_of(drawn(test::picture_of("1f1b", problem), 100));
+      const std::size_t last = static_cast<std::size_t>(devices);  // the first line is a title
+      const std::string name = "device " + std::to_string(devices - 1);
+      REQUIRE(lines.size() > last + 1);
+      CHECK(lines[last].starts_with(name + "  "));
+      CHECK(lines[last + 1].find('0') == name.size() + 2);
+    }
+  }
+
   TEST_CASE("terminal picture: a stack has one time axis") {
     const Problem problem = test::equal_stages(2, 4, 1, 2);
     const Picture fast = test::picture_of("1f1b", problem);

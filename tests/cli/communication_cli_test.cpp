@@ -84,4 +84,20 @@ TEST_SUITE("cli") {
               "  1          0                          3                          3\n") !=
           std::string::npos);
   }
+
+  TEST_CASE("explain shows the critical path of the run") {
+    for (const std::string run :
+         {"--config configs/hw5_2.json", "--config configs/slow_stage.json"}) {
+      CAPTURE(run);
+      const nlohmann::json path = result(run).at("critical_path");
+      std::string text;
+      for (const nlohmann::json& part : path.at("runs")) {
+        const auto of = [&](const char* key) { return part.at(key).get<std::string>(); };
+        text += "\n  stage " + part.at("stage").dump() + ": " + of("first");
+        if (part.at("ops") != 1) text += ".." + of("last") + " (" + part.at("ops").dump() + " ops)";
+      }
+      const std::string explained = run_pipesim("explain " + run).out;
+      CHECK(explained.find(" waiting 0 ms" + text + "\n\n") != std::string::npos);
+    }
+  }
 }

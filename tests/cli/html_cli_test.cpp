@@ -6,6 +6,7 @@
 
 #include "sim/io/html_report.hpp"
 #include "tests/cli/process.hpp"
+#include "tests/occurrences.hpp"
 
 using namespace pipesim::test;
 using nlohmann::json;
@@ -59,6 +60,11 @@ TEST_SUITE("cli") {
     for (std::size_t at = config.find("&quot;"); at != std::string::npos;
          at = config.find("&quot;")) {
       config.replace(at, 6, "\"");
+    }
+    const json members = json::parse(config);  // each on a line of its own
+    CHECK(occurrences(config, "\n") == members.size() + 1);
+    for (const auto& [key, value] : members.items()) {
+      CHECK(occurrences(config, fmt::format("\n  \"{}\":", key)) == 1);
     }
     const TemporaryDirectory directory;
     CHECK(page_of("--config " + directory.file("run.json", config)).html == page.html);

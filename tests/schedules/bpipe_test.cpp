@@ -124,6 +124,31 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("the checker sees what is loaded before it was evicted") {
+    const auto swapped = [](Op op) {
+      if (op.kind == OpKind::evict || op.kind == OpKind::load) {
+        op.kind = op.kind == OpKind::evict ? OpKind::load : OpKind::evict;
+      }
+      return op;
+    };
+    const Problem problem = problem_of(4, 5);
+    const Program program = test::program_of("bpipe", problem);
+    Timeline timeline = simulate(problem, program);
+    for (Span& span : timeline.spans) span.op = swapped(span.op);
+    Program of_timeline;
+    for (const LaneOrder& lane : program.lanes) {
+      LaneOrder& order = of_timeline.lanes.emplace_back();
+      for (StepCursor cursor(lane); !cursor.done(); cursor.advance()) {
+        order.push_back({Step{swapped(cursor.step().op)}});
+      }
+    }
+    const auto violation = verify_timeline(problem, of_timeline, timeline);
+    REQUIRE(violation.has_value());
+    CHECK(violation->rule == TimelineRule::precedence);
+    CHECK(violation->detail ==
+          "0LOAD2 on device 0 starts at 3 ps, before its input 0EVICT2 on device 0 ends at 15 ps");
+  }
+
   TEST_CASE("what each evictor of bpipe sends, F=1, B=2") {
     const auto sent = [](int p, int m) {
       std::vector<std::int64_t> counts;

@@ -56,8 +56,9 @@ TEST_SUITE("unit") {
           CHECK(metrics.t_total == Ticks{3} * (m * s + p - 1));
           CHECK(metrics.time_per_microbatch == Ratio{metrics.t_total.count, m});
           for (int i = 0; i < p; ++i) {
-            CHECK(metrics.devices[static_cast<std::size_t>(i)].peak_activations ==
-                  std::min(p - 1 - i + s, m * s));
+            const int most = std::min(p - 1 - i + s, m * s);
+            CHECK(metrics.devices[static_cast<std::size_t>(i)].peak_activations == most);
+            CHECK(peak(seq1f1b(), problem, sliced(s), Device{i}) == most);
           }
         }
       }
