@@ -20,6 +20,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Sanitizers map terabytes for themselves, which the system would count.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSystemCountsOurs = false;
+#else
+constexpr bool kSystemCountsOurs = true;
+#endif
+
+/// By limit_memory().
+std::optional<std::int64_t> given_limit;
+
 constexpr std::int64_t kUnlimited = std::numeric_limits<std::int64_t>::max();
 
 std::int64_t free_on_machine() {
@@ -69,6 +79,7 @@ std::optional<std::int64_t> limit_of(decltype(RLIMIT_DATA) resource) {
 }  // namespace
 
 std::int64_t available_memory() {
+  if (given_limit) return *given_limit;
   if (const auto of_data = limit_of(RLIMIT_DATA)) return *of_data;
   return std::min({free_on_machine(), limit_of_groups(), limit_of(RLIMIT_AS).value_or(kUnlimited)});
 }
@@ -84,6 +95,8 @@ void limit_memory(std::int64_t bytes) {
               .allowed = fmt::format("at most the {} of ulimit -H -d",
                                      format_bytes(static_cast<std::int64_t>(limit.rlim_max)))});
   }
+  given_limit = bytes;
+  if (!kSystemCountsOurs) return;
   limit.rlim_cur = wanted;
   PIPESIM_CHECK(::setrlimit(RLIMIT_DATA, &limit) == 0);
 }

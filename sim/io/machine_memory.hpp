@@ -11,7 +11,8 @@ namespace pipesim {
 std::int64_t available_memory();
 
 /// Lets this process have at most so many bytes of data, heap and stacks; what needs more throws
-/// std::bad_alloc. Throws Error (bad input) where the system allows less.
+/// std::bad_alloc. Requires that no other thread runs yet. Throws Error (bad input) where the
+/// system allows less.
 void limit_memory(std::int64_t bytes);
 
 }  // namespace pipesim
