@@ -84,7 +84,7 @@ OutputFile& OutputFiles::open(const std::string& path, const std::string& pointe
 namespace {
 
 // What a handler must know.
-std::array<char, PATH_MAX> directory_to_remove{};
+std::array<char, PATH_MAX> directory_to_remove{};  // "": none
 std::array<struct sigaction, kEndingSignals.size()> actions_before{};
 
 /// Does only what a handler may.
@@ -96,9 +96,7 @@ extern "C" void remove_and_end(int signal) {
   std::raise(signal);
 }
 
-void remove_when_ended(const std::string& path) {
-  path.copy(directory_to_remove.data(), path.size());
-  directory_to_remove[path.size()] = 0;
+void remove_when_ended() {
   struct sigaction action {};
   action.sa_handler = remove_and_end;
   for (std::size_t i = 0; i < kEndingSignals.size(); ++i) {
@@ -109,28 +107,39 @@ void remove_when_ended(const std::string& path) {
   }
 }
 
+void end_as_before() {
+  for (std::size_t i = 0; i < kEndingSignals.size(); ++i) {
+    ::sigaction(kEndingSignals[i], &actions_before[i], nullptr);
+  }
+}
+
 }  // namespace
 
 MadeDirectory::MadeDirectory(const std::string& path, const std::string& pointer) {
+  remove_when_ended();
   std::error_code error;
-  if (fs::create_directory(path, error)) {
-    made_ = path;
-    if (path.size() < directory_to_remove.size()) remove_when_ended(path);
+  {
+    // A signal that comes while the directory is made finds its name.
+    const HeldSignals held;
+    if (fs::create_directory(path, error)) {
+      made_ = path;
+      if (path.size() < directory_to_remove.size()) {
+        path.copy(directory_to_remove.data(), path.size());
+      }
+    }
   }
   if (!error) return;
+  end_as_before();
   throw Error(Fault{.pointer = pointer,
                     .value = path,
                     .what = fmt::format("cannot make \"{}\": {}", path, error.message())});
 }
 
 MadeDirectory::~MadeDirectory() {
-  if (made_.empty()) return;
-  for (std::size_t i = 0; i < kEndingSignals.size(); ++i) {
-    if (directory_to_remove[0] != 0) ::sigaction(kEndingSignals[i], &actions_before[i], nullptr);
-  }
-  directory_to_remove[0] = 0;
   std::error_code error;
-  fs::remove(made_, error);
+  if (!made_.empty()) fs::remove(made_, error);
+  directory_to_remove.fill(0);
+  end_as_before();
 }
 
 std::vector<OutputFile*> OutputFiles::open_rank_traces(const OutputConfig& output,
