@@ -8,8 +8,7 @@ namespace pipesim::test {
 /// The root of the source, without a slash at the end.
 std::string source_directory();
 
-/// The program `pipesim`, or what the environment names in PIPESIM_BINARY, such as one that was
-/// built with a sanitizer.
+/// The program `pipesim`.
 std::string binary();
 
 }  // namespace pipesim::test

@@ -1,5 +1,6 @@
 // How much of the machine a command may take, and inputs that would take more.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,6 +27,12 @@ std::string fault(const std::string& arguments, const std::string& input = "") {
 const std::string kTooManyTasks =
     "command line: -m: /m: the run has 64 tasks; at most the 63 of --max-tasks: fewer "
     "microbatches, devices or steps\n";
+
+std::string repeated(char character) {
+  std::string text;
+  text.resize(100'000'000, character);
+  return text;
+}
 
 }  // namespace
 
@@ -92,8 +99,9 @@ TEST_SUITE("cli") {
           std::string::npos);
     for (const std::string given : {"4", "lots", "-1GiB", "63MiB", "1e30GiB"}) {
       CHECK(fault(kRun + "-m 8 --max-memory " + given) ==
-            "command line: --max-memory: \"" + given +
-                "\" is no amount of memory that is enough; 64MiB or more, such as 512MiB or 4GB\n");
+            fmt::format("command line: --max-memory: \"{}\" is no amount of memory that is "
+                        "enough; 64MiB or more, such as 512MiB or 4GB\n",
+                        given));
     }
     // Under ASan no process begins with so little.
     if (shell("ldd $PIPESIM | grep -q lib.san").exit_code == 0) return;
@@ -131,10 +139,10 @@ TEST_SUITE("cli") {
     CHECK(
         fault("--config -", array + "]}") ==
         "<stdin>:1:55: /t_f: array of 10000000; an array of p = 4 values, or one value for all\n");
-    CHECK(fault("--config -", head + '"' + std::string(100'000'000, '7') + "\"}").size() < 300);
+    CHECK(fault("--config -", head + '"' + repeated('7') + "\"}").size() < 300);
     CHECK(fault("--config -", head + std::string(1'000'000, '['))
               .find("nested more than 64 levels deep; at most 64 levels\n") != std::string::npos);
-    const Outcome padded = run_pipesim("--config -", head + std::string(100'000'000, ' ') + "2}");
+    const Outcome padded = run_pipesim("--config -", head + repeated(' ') + "2}");
     CHECK(padded.exit_code == 0);
   }
 

@@ -1,5 +1,6 @@
 // Outputs when the disk is full at any byte, and when a signal comes at any moment.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <filesystem>
 #include <string>
@@ -40,7 +41,7 @@ std::vector<std::uintmax_t> lengths_below(std::uintmax_t size) {
   return lengths;
 }
 
-std::string with_stdout(std::string option) {
+std::string with_stdout(const std::string& option) {
   const std::size_t at = option.find("--output - ");
   return at == std::string::npos ? option : option.substr(at + 11);
 }
@@ -113,10 +114,8 @@ TEST_SUITE("cli") {
         CAPTURE(milliseconds);
         const TemporaryDirectory directory;
         for (const std::string& name : names) directory.file(name, "old");
-        const std::string seconds =
-            (milliseconds < 10 ? "0.00" : "0.0") + std::to_string(milliseconds);
-        shell("cd " + directory.path("") + " && timeout -s " + signal + " " + seconds +
-              " $PIPESIM " + run);
+        shell(fmt::format("cd {} && timeout -s {} 0.{:03} $PIPESIM {}", directory.path(""), signal,
+                          milliseconds, run));
         std::size_t old_files = 0;
         for (const std::string& name : names) {
           const std::string now = read_file(directory.path(name));

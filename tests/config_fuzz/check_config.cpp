@@ -260,6 +260,7 @@ class RanConfig {
     const PointResult result =
         run_one_point(sweep, registry(), point, std::numeric_limits<std::int64_t>::max());
     std::vector<Override> overrides;
+    overrides.reserve(result.values.size());
     for (const SweepValue& value : result.values) {
       overrides.push_back({.option = "--set", .path = value.axis->path, .value = value.text});
     }

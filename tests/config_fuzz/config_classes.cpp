@@ -132,7 +132,7 @@ void ConfigClasses::declare_object(const Json& node, const std::string& key) {
   const Json required = node.value("required", Json::array());
   const Json properties = node.value("properties", Json::object());
   for (const auto& [name, property] : properties.items()) {
-    const std::string inner = key + "/" + name;
+    const std::string inner = fmt::format("{}/{}", key, name);
     if (std::find(required.begin(), required.end(), name) == required.end()) {
       declare(inner, "absent");
     }
@@ -237,7 +237,7 @@ void ConfigClasses::count_object(const Json& node, const Json& value, const std:
   if (key == "/schedule") return count(key, "object");
   const Json properties = node.value("properties", Json::object());
   for (const auto& [name, property] : properties.items()) {
-    const std::string inner = key + "/" + name;
+    const std::string inner = fmt::format("{}/{}", key, name);
     if (value.contains(name)) {
       count_node(property, value.at(name), inner);
     } else {

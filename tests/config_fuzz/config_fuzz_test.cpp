@@ -42,7 +42,7 @@ class LastWords {
   LastWords& operator=(const LastWords&) = delete;
 
   static void running(std::string text) {
-    text_ = std::move(text);
+    told = std::move(text);
     ::alarm(60);
   }
 
@@ -52,13 +52,13 @@ class LastWords {
       [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
     };
     print(signal == SIGALRM ? "\nruns for more than a minute:\n" : "\ncrashed:\n");
-    print(text_);
+    print(told);
     print("\n");
     ::_exit(EXIT_FAILURE);
   }
 
   static constexpr std::array kSignals = {SIGALRM, SIGABRT, SIGSEGV, SIGFPE, SIGILL};
-  static inline std::string text_;
+  static inline std::string told;
   std::array<struct sigaction, kSignals.size()> before_{};
 };
 

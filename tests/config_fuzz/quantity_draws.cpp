@@ -65,7 +65,7 @@ std::int64_t QuantityDraws::ticks(bool may_be_0) {
 
 Json QuantityDraws::time(std::int64_t ticks) {
   if (chance(60)) {
-    const Json number = number_of(format_time(Ticks{ticks}, unit_));
+    Json number = number_of(format_time(Ticks{ticks}, unit_));
     if (!number.is_null()) return number;
   }
   const TimeUnit unit = chance(50) ? unit_ : static_cast<TimeUnit>(integer(0, 4));
