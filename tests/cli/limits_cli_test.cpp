@@ -98,7 +98,7 @@ TEST_SUITE("cli") {
     CHECK(fault(kRun + "-m 8 --max-tasks 1e3").find("\"1e3\" is no number of tasks") !=
           std::string::npos);
     for (const std::string given : {"4", "lots", "-1GiB", "63MiB", "1e30GiB"}) {
-      CHECK(fault(kRun + "-m 8 --max-memory " + given) ==
+      CHECK(fault(fmt::format("{}-m 8 --max-memory {}", kRun, given)) ==
             fmt::format("command line: --max-memory: \"{}\" is no amount of memory that is "
                         "enough; 64MiB or more, such as 512MiB or 4GB\n",
                         given));
