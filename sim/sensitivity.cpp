@@ -42,8 +42,10 @@ std::int64_t backwards(const TaskGraph& graph, TaskId task, Stage stage) {
 class CriticalTasks {
  public:
   CriticalTasks(const TaskGraph& graph, const Timeline& timeline)
-      : graph_(graph), timeline_(timeline), order_(topological_order(graph)) {
-    t_total_ = total_time(timeline);
+      : graph_(graph),
+        timeline_(timeline),
+        order_(topological_order(graph)),
+        t_total_(total_time(timeline)) {
     tail_.resize(graph.size());
     for (auto task = order_.rbegin(); task != order_.rend(); ++task) {
       for (const Neighbor& next : graph.successors(*task)) {

@@ -194,8 +194,8 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("every time of a result has the unit of the times") {
-    const auto schema =
-        nlohmann::json::parse(test::read_file(test::source_directory() + "/docs/output.schema.json"));
+    const auto schema = nlohmann::json::parse(
+        test::read_file(test::source_directory() + "/docs/output.schema.json"));
     const nlohmann::json& definitions = schema["definitions"];
     const Results units = read(R"({"time_unit": "us"})");
     int times = 0;

@@ -33,7 +33,8 @@ std::string heading(const Picture& picture) {
   if (text.size() > kMost) {
     std::size_t end = kMost;
     while ((static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;  // within a character
-    text = text.substr(0, end) + "...";
+    text.resize(end);
+    text += "...";
   }
   return fmt::format("{}  p={}  m={}", text, picture.devices, picture.microbatches);
 }
