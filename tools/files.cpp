@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <climits>
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -15,7 +14,7 @@
 #include <vector>
 
 #include "sim/error.hpp"
-#include "sim/io/held_signals.hpp"
+#include "sim/io/ending_signals.hpp"
 #include "sim/io/text_file.hpp"
 #include "sim/types.hpp"
 
@@ -85,51 +84,34 @@ namespace {
 
 // What a handler must know.
 std::array<char, PATH_MAX> directory_to_remove{};  // "": none
-std::array<struct sigaction, kEndingSignals.size()> actions_before{};
+const EndingHandlers* handlers_of_directory = nullptr;
 
 /// Does only what a handler may.
 extern "C" void remove_and_end(int signal) {
   ::rmdir(directory_to_remove.data());
-  for (std::size_t i = 0; i < kEndingSignals.size(); ++i) {
-    if (kEndingSignals[i] == signal) ::sigaction(signal, &actions_before[i], nullptr);
-  }
-  std::raise(signal);
+  handlers_of_directory->pass_on(signal);
 }
 
-void remove_when_ended() {
-  struct sigaction action {};
-  action.sa_handler = remove_and_end;
-  for (std::size_t i = 0; i < kEndingSignals.size(); ++i) {
-    ::sigaction(kEndingSignals[i], nullptr, &actions_before[i]);
-    if (actions_before[i].sa_handler != SIG_IGN) {
-      ::sigaction(kEndingSignals[i], &action, nullptr);
-    }
-  }
-}
-
-void end_as_before() {
-  for (std::size_t i = 0; i < kEndingSignals.size(); ++i) {
-    ::sigaction(kEndingSignals[i], &actions_before[i], nullptr);
-  }
+/// The handler, which is told of what will install it before that does.
+auto removing(const EndingHandlers& handlers) {
+  handlers_of_directory = &handlers;
+  return remove_and_end;
 }
 
 }  // namespace
 
-MadeDirectory::MadeDirectory(const std::string& path, const std::string& pointer) {
-  remove_when_ended();
+MadeDirectory::MadeDirectory(const std::string& path, const std::string& pointer)
+    : handlers_(removing(handlers_)) {
   std::error_code error;
-  {
-    // A signal that comes while the directory is made finds its name.
-    const HeldSignals held;
-    if (fs::create_directory(path, error)) {
-      made_ = path;
-      if (path.size() < directory_to_remove.size()) {
-        path.copy(directory_to_remove.data(), path.size());
-      }
+  // A signal that comes while the directory is made finds its name.
+  const HeldSignals held;
+  if (fs::create_directory(path, error)) {
+    made_ = path;
+    if (path.size() < directory_to_remove.size()) {
+      path.copy(directory_to_remove.data(), path.size());
     }
   }
   if (!error) return;
-  end_as_before();
   throw Error(Fault{.pointer = pointer,
                     .value = path,
                     .what = fmt::format("cannot make \"{}\": {}", path, error.message())});
@@ -139,7 +121,6 @@ MadeDirectory::~MadeDirectory() {
   std::error_code error;
   if (!made_.empty()) fs::remove(made_, error);
   directory_to_remove.fill(0);
-  end_as_before();
 }
 
 std::vector<OutputFile*> OutputFiles::open_rank_traces(const OutputConfig& output,

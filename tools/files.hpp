@@ -8,6 +8,7 @@
 
 #include "sim/error.hpp"
 #include "sim/io/config.hpp"
+#include "sim/io/ending_signals.hpp"
 #include "sim/io/output_file.hpp"
 #include "tools/driver.hpp"
 
@@ -30,6 +31,7 @@ class MadeDirectory {
   MadeDirectory& operator=(const MadeDirectory&) = delete;
 
  private:
+  EndingHandlers handlers_;
   std::string made_;  // "" if it was there
 };
 

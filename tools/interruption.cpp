@@ -52,19 +52,11 @@ Interruption::Interruption(std::function<std::string()> last_words)
   PIPESIM_CHECK(::pipe2(wake_, O_CLOEXEC) == 0);
   wake_descriptor = wake_[1];
   thread_ = std::thread([this] { watch(); });
-  struct sigaction action {};
-  action.sa_handler = ask_for_end;
-  action.sa_flags = SA_RESTART;
-  for (std::size_t i = 0; i < kEndingSignals.size(); ++i) {
-    ::sigaction(kEndingSignals[i], nullptr, &before_[i]);
-    if (before_[i].sa_handler != SIG_IGN) ::sigaction(kEndingSignals[i], &action, nullptr);
-  }
+  handlers_.emplace(ask_for_end);
 }
 
 Interruption::~Interruption() {
-  for (std::size_t i = 0; i < kEndingSignals.size(); ++i) {
-    ::sigaction(kEndingSignals[i], &before_[i], nullptr);
-  }
+  handlers_.reset();
   ::close(wake_[1]);
   thread_.join();
   ::close(wake_[0]);

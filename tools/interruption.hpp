@@ -1,13 +1,13 @@
 // Ending a long command from outside in good order.
 #pragma once
 
-#include <array>
 #include <csignal>
 #include <functional>
+#include <optional>
 #include <string>
 #include <thread>
 
-#include "sim/io/held_signals.hpp"
+#include "sim/io/ending_signals.hpp"
 
 namespace pipesim {
 
@@ -31,7 +31,7 @@ class Interruption {
 
   std::function<std::string()> last_words_;
   int wake_[2] = {-1, -1};  // a pipe, from the handler to the thread
-  std::array<struct sigaction, kEndingSignals.size()> before_{};
+  std::optional<EndingHandlers> handlers_;
   std::thread thread_;
 };
 

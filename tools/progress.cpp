@@ -17,7 +17,7 @@
 #include <system_error>
 #include <utility>
 
-#include "sim/io/held_signals.hpp"
+#include "sim/io/ending_signals.hpp"
 
 namespace pipesim {
 

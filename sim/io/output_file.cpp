@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "sim/error.hpp"
-#include "sim/io/held_signals.hpp"
+#include "sim/io/ending_signals.hpp"
 
 namespace pipesim {
 

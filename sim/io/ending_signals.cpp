@@ -1,4 +1,4 @@
-#include "sim/io/held_signals.hpp"
+#include "sim/io/ending_signals.hpp"
 
 #include <atomic>
 
@@ -12,10 +12,9 @@ extern "C" void let_wait(int signal) { signal_that_waits = signal; }
 
 }  // namespace
 
-// Handlers, not a mask: a mask holds for one thread, and another one would end the process.
-HeldSignals::HeldSignals() {
+EndingHandlers::EndingHandlers(void (*handler)(int)) {
   struct sigaction action {};
-  action.sa_handler = let_wait;
+  action.sa_handler = handler;
   action.sa_flags = SA_RESTART;
   for (std::size_t i = 0; i < kEndingSignals.size(); ++i) {
     ::sigaction(kEndingSignals[i], nullptr, &before_[i]);
@@ -23,10 +22,23 @@ HeldSignals::HeldSignals() {
   }
 }
 
-HeldSignals::~HeldSignals() {
+EndingHandlers::~EndingHandlers() {
   for (std::size_t i = 0; i < kEndingSignals.size(); ++i) {
     ::sigaction(kEndingSignals[i], &before_[i], nullptr);
   }
+}
+
+void EndingHandlers::pass_on(int signal) const {
+  for (std::size_t i = 0; i < kEndingSignals.size(); ++i) {
+    if (kEndingSignals[i] == signal) ::sigaction(signal, &before_[i], nullptr);
+  }
+  std::raise(signal);
+}
+
+HeldSignals::HeldSignals() : handlers_(std::in_place, let_wait) {}
+
+HeldSignals::~HeldSignals() {
+  handlers_.reset();
   if (const int signal = signal_that_waits.exchange(0)) std::raise(signal);
 }
 
