@@ -6,6 +6,7 @@
 #include <array>
 #include <deque>
 #include <set>
+#include <string>
 
 namespace pipesim {
 
@@ -240,10 +241,12 @@ Plan plan_squeezed(const Problem& problem, const Parameters& parameters,
   Plan plan{parameters, {}};
   const int interval = within_memory_limit(problem, block).interval;
   if (interval > block.interval) {
-    plan.notes.push_back(
-        fmt::format("microbatches follow each other {} slots apart instead of {}: memory.limit "
-                    "leaves room for {}",
-                    interval, block.interval, problem.memory_limit.value_or(0)));
+    const std::int64_t limit = *problem.memory_limit;
+    plan.notes.push_back(fmt::format(
+        "microbatches follow each other {} slots apart instead of {}: memory.limit leaves room for "
+        "{}",
+        interval, block.interval,
+        limit > 0 ? std::to_string(limit) : "less than one, which must be kept"));
   }
   return plan;
 }

@@ -160,7 +160,8 @@ std::vector<std::string> without_effect(const RunConfig& config);
 std::string schedule_json(const RunConfig& config);
 
 /// The config as it was understood, as one line of JSON with exact times and every default that
-/// holds: reading it again gives the same run. Output paths are not part of it.
+/// holds: reading it again gives the same run. Output paths are not part of it. Requires t_f and
+/// t_b where there are neither costs nor a model.
 std::string resolved_json(const RunConfig& config);
 
 /// A 128-bit hash (XXH3) in hexadecimal.

@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "sim/error.hpp"
 #include "sim/io/config.hpp"
 #include "sim/io/json_text.hpp"
 
@@ -38,6 +39,7 @@ std::string array_json(const List& list, Write write) {
 
 template <class Value, class Write>
 std::string spread_json(const Spread<Value>& spread, Write write) {
+  PIPESIM_CHECK(!spread.values.empty());
   return spread.is_list ? array_json(spread.values, write) : write(spread.values.front());
 }
 

@@ -259,6 +259,10 @@ TEST_SUITE("unit") {
           schedule, 3, 4, [](int) { return stage_costs(Ticks{1}, Ticks{2}, Ticks{1}); });
       problem.memory_limit = 0;  // of a limit in bytes that holds one stage's activations only
       CHECK(peak(schedule, problem, {}, Device{0}) == 2);
+      const std::vector<std::string> notes = plan(schedule, problem, {}).notes;
+      REQUIRE(notes.size() == 1);
+      CHECK(notes.front().ends_with(
+          "memory.limit leaves room for less than one, which must be kept"));
       const TaskGraph graph(problem, test::program_of(name, problem));
       CHECK(compute_metrics(graph, simulate(graph)).peak_activations() == 2);
     }
