@@ -19,7 +19,8 @@ inline constexpr std::uint8_t kEndsSpan = 128;  ///< was the last of a span: onl
 /// Arrays by lane, with a block before and after that stays 0. Each lane takes two ops in turn, the
 /// first where an even number of ops is left of its span.
 struct ChainArrays {
-  std::size_t lanes = 0;  ///< a multiple of kChainBlock
+  std::size_t begin = 0;  ///< the lanes that a wave looks at, half-open
+  std::size_t end = 0;    ///< both multiples of kChainBlock
   std::uint8_t* first = nullptr;
   std::uint8_t* second = nullptr;
   std::uint8_t* left = nullptr;        ///< ops of the span
@@ -49,7 +50,8 @@ enum class ChainWave {
 using ChainKernel = ChainWave (*)(const ChainArrays& arrays);
 
 /// All that the processor can run, the fastest last; they do the same: every lane whose next op has
-/// its input does it. Requires that nothing overflows.
+/// its input does it. Requires that nothing overflows, and that those who do are among the lanes
+/// that are looked at, and so are their neighbours.
 std::vector<ChainKernel> chain_kernels(bool has_latency);
 
 }  // namespace pipesim

@@ -39,7 +39,6 @@ StreamChain::StreamChain(const StreamProgram& program, std::vector<LaneState>& l
   }
   is_chain_ = true;
   const std::size_t size = (lanes.size() + kChainBlock - 1) / kChainBlock * kChainBlock;
-  arrays_.lanes = size;
   const std::size_t room = size + 2 * kChainBlock;
   std::uint8_t** const bytes[] = {&arrays_.first, &arrays_.second,     &arrays_.left,
                                   &arrays_.holds, &arrays_.holds_next, &arrays_.done};
@@ -90,6 +89,8 @@ bool StreamChain::load() {
   for (const ChannelState& channel : channels_) {
     if (channel.values.size() > 1) return false;
   }
+  arrays_.begin = 0;
+  arrays_.end = span_.size();
   starts_.clear();
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     arrays_.time[i] = lanes_[i].time;
@@ -182,7 +183,7 @@ void StreamChain::end_span(std::size_t index) {
 template <class Function>
 void StreamChain::for_each_done(std::uint8_t trait, const Function& function) {
   const std::uint64_t any = 0x0101010101010101U * trait;
-  for (std::size_t i = 0; i < arrays_.lanes; i += sizeof any) {
+  for (std::size_t i = arrays_.begin; i < arrays_.end; i += sizeof any) {
     std::uint64_t done = 0;
     std::memcpy(&done, arrays_.done + i, sizeof done);
     if ((done & any) == 0) continue;
@@ -201,13 +202,29 @@ void StreamChain::keep_starts() {
   });
 }
 
+// Without it a long pipeline that is filled or drained by few microbatches would cost the square of
+// its length: only lanes that did an op, or whose neighbours did, can do one in the next wave.
+void StreamChain::narrow() {
+  const auto is_idle = [this](std::size_t block) {
+    return std::all_of(arrays_.done + block, arrays_.done + block + kChainBlock,
+                       [](std::uint8_t done) { return done == 0; });
+  };
+  while (is_idle(arrays_.begin)) arrays_.begin += kChainBlock;
+  while (is_idle(arrays_.end - kChainBlock)) arrays_.end -= kChainBlock;
+  if (arrays_.begin > 0) arrays_.begin -= kChainBlock;
+  if (arrays_.end < span_.size()) arrays_.end += kChainBlock;
+}
+
 bool StreamChain::is_in_rhythm() {
   bool is_alike = true;
-  for (std::size_t i = 0; i < arrays_.lanes; ++i) {
+  const std::size_t end = std::max(arrays_.end, done_before_end_);
+  for (std::size_t i = std::min(arrays_.begin, done_before_begin_); i < end; ++i) {
     const auto op = static_cast<std::uint8_t>(arrays_.done[i] & ~kEndsSpan);
     is_alike &= op == done_before_[i];
     done_before_[i] = op;
   }
+  done_before_begin_ = arrays_.begin;
+  done_before_end_ = arrays_.end;
   waves_alike_ = is_alike ? waves_alike_ + 1 : 0;
   return waves_alike_ >= kTimesAlike && stays_in_rhythm();
 }
@@ -242,6 +259,7 @@ std::int64_t StreamChain::run(bool may_pause) {
     if (wave == ChainWave::ends_span) {
       for_each_done(kEndsSpan, [this](std::size_t lane) { end_span(lane); });
     }
+    narrow();
     if (may_pause && waves % kRhythm == 0 && is_in_rhythm()) break;
   }
   store();

@@ -43,6 +43,7 @@ class StreamChain {
   template <class Function>
   void for_each_done(std::uint8_t trait, const Function& function);
   void keep_starts();
+  void narrow();
   bool is_in_rhythm();
   bool stays_in_rhythm() const;
   std::int64_t repetitions_left(std::size_t lane) const;
@@ -61,6 +62,8 @@ class StreamChain {
   std::vector<CacheLine> times_;
   ChainKernel kernel_ = nullptr;
   std::vector<std::uint8_t> done_before_;  // in the wave with which rhythms are compared
+  std::size_t done_before_begin_ = 0;      // only between these lanes anything was done in it
+  std::size_t done_before_end_ = 0;
   int waves_alike_ = 0;
 };
 
