@@ -409,7 +409,7 @@ std::vector<std::string> objectives() {
 
 int best(const Request& request, const Registry& registry) {
   reject_picture_options(request.picture);
-  reject(request.no_header || request.formula, "", "best has neither header nor formula", "a run");
+  reject_table_options(request, "best");
   const std::string& named = request.sweep.objective;
   const Field& objective = field_of(named.empty() ? kFront.front() : named, "--objective");
   std::vector<Limit> limits;
@@ -421,7 +421,7 @@ int best(const Request& request, const Registry& registry) {
   for (const Limit& limit : limits) require_field(sweep, *limit.field, limit.option);
   const RunConfig config = require_some_valid(sweep, registry, {.name = "best"});
   const OutputConfig& output = config.output;
-  require_different_files(request, config);
+  require_different_files(request, config, sweep.input_files());
   if (output.format == OutputFormat::csv) {
     fail_option("best", "best has no csv", "the format table or json", "csv");
   }

@@ -14,6 +14,7 @@
 #include "sim/task_graph.hpp"
 #include "sim/verify_timeline.hpp"
 #include "tools/files.hpp"
+#include "tools/option_fault.hpp"
 #include "tools/picture_options.hpp"
 #include "tools/prepared_run.hpp"
 #include "tools/progress.hpp"
@@ -144,8 +145,7 @@ int explain(const Request& request, const Registry& registry) {
            "a run");
     reject_traces(output, "an explanation", "a run");
     reject_pictures(request, output, "an explanation");
-    reject(request.no_header || request.formula, "",
-           "an explanation has neither header nor formula", "a run");
+    reject_table_options(request, "an explanation");
     require_different_files(request, config);
     const Prepared prepared = prepare(request, config, registry, Wanted::timeline);
     Finished finished = simulate(prepared, report_options(request));
@@ -198,9 +198,13 @@ int export_program(const Request& request, const Registry& registry) {
       exported = export_pytorch(
           prepared.problem, prepared.program,
           request.with_comms ? PytorchFormat::compute_comms : PytorchFormat::compute_only);
-      OutputFile result(request.pytorch_csv, "");
-      result.write(pytorch_csv(exported.file));
-      result.commit();
+      try {
+        OutputFile result(request.pytorch_csv, "");
+        result.write(pytorch_csv(exported.file));
+        result.commit();
+      } catch (const Error& error) {
+        fail_option("--pytorch-csv", error.faults().front().what, "", request.pytorch_csv);
+      }
     }
     print_notes(request, prepared.notes);
     print_notes(request, exported.notes);

@@ -48,9 +48,10 @@ bool same_file(const std::string& left, const std::string& right) {
   if (left == kStandardOutput && right == left) return true;
   if (fs::exists(left, error) && !fs::is_regular_file(left, error)) return false;
   if (fs::equivalent(left, right, error)) return true;
-  const fs::path resolved_left = fs::weakly_canonical(fs::absolute(left, error), error);
-  const fs::path resolved_right = fs::weakly_canonical(fs::absolute(right, error), error);
-  return resolved_left == resolved_right;
+  const auto resolved = [&](const std::string& path) {
+    return fs::weakly_canonical(fs::absolute(link_target(path), error), error);
+  };
+  return resolved(left) == resolved(right);
 }
 
 }  // namespace
@@ -168,6 +169,12 @@ void require_rank_directory(const RunConfig& run, const std::vector<NamedFile>& 
   };
   const fs::path place = directory_of(fs::path(directory) / rank_trace_name(run.output, 0));
   for (const NamedFile& file : files) {
+    if (!file.path.empty() &&
+        fs::weakly_canonical(fs::absolute(file.path, error), error) == place) {
+      fail_rank_directory(directory,
+                          fmt::format("\"{}\" is the file of {} too", directory, file.role),
+                          "a directory of its own");
+    }
     if (!is_trace_name(file.path) || directory_of(file.path) != place) continue;
     fail_rank_directory(directory,
                         fmt::format("the file of {} is in \"{}\" too", file.role, directory),
@@ -180,7 +187,14 @@ void require_rank_directory(const RunConfig& run, const std::vector<NamedFile>& 
   }
   std::set<std::string> strangers;
   for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
-    if (is_trace_name(entry.path())) strangers.insert(entry.path().filename());
+    if (!is_trace_name(entry.path())) continue;
+    const std::string name = entry.path().filename();
+    if (entry.is_symlink(error)) {
+      fail_rank_directory(directory,
+                          fmt::format("\"{}\" has \"{}\", which is a link", directory, name),
+                          "a directory without links, whose files are written elsewhere");
+    }
+    strangers.insert(name);
   }
   for (std::int32_t rank = 0; rank < run.p; ++rank) {
     if (!run.output.trace_window.shows(Device{rank})) continue;
@@ -195,7 +209,8 @@ void require_rank_directory(const RunConfig& run, const std::vector<NamedFile>& 
 
 }  // namespace
 
-void require_different_files(const Request& request, const RunConfig& run) {
+void require_different_files(const Request& request, const RunConfig& run,
+                             const std::vector<std::string>& inputs) {
   const OutputConfig& output = run.output;
   const std::string config = request.config_file.value_or("");
   if (config == "-" && request.timeline_file == "-") {
@@ -213,6 +228,7 @@ void require_different_files(const Request& request, const RunConfig& run) {
   for (const std::string& part : request.sweep.parts) {
     for (const char* const ending : {"", ".sweep"}) files.push_back({"a shard", "", part + ending});
   }
+  for (const std::string& input : inputs) files.push_back({"an input", "", input});
   const std::vector<NamedFile> others = {
       {"the measured times", "", request.measured.csv},
       {"the config", "", config == "-" ? "" : config},

@@ -56,8 +56,9 @@ class OutputFiles {
 /// Throws Error (bad input) if one file is both read and written, or written twice: whatever the
 /// spelling of its path, one would be lost. Devices and pipes may be named twice. Standard input
 /// can be read once. The directory of the traces a rank may hold no other .json and .gz files, for
-/// an analyser reads those too.
-void require_different_files(const Request& request, const RunConfig& config);
+/// an analyser reads those too. `inputs` are read beside those that request and config name.
+void require_different_files(const Request& request, const RunConfig& config,
+                             const std::vector<std::string>& inputs = {});
 
 /// What is wrong with an order that was read from a file, as a fault of that file, with the row and
 /// the column of the cell that it names where there is one. "" is no file.

@@ -18,14 +18,17 @@
 #include "sim/io/json_text.hpp"
 #include "sim/io/machine_memory.hpp"
 #include "sim/io/output_file.hpp"
+#include "sim/memory.hpp"
 #include "sim/parallel.hpp"
 #include "sim/version.hpp"
 #include "tools/cli11_syntax.hpp"
 #include "tools/command_syntax.hpp"
 #include "tools/driver.hpp"
 #include "tools/memory.hpp"
+#include "tools/option_fault.hpp"
 #include "tools/option_values.hpp"
 #include "tools/options.hpp"
+#include "tools/prepared_run.hpp"
 #include "tools/progress.hpp"
 #include "tools/standard_error.hpp"
 
@@ -175,6 +178,7 @@ class CommandLine {
       fault.value = unexpected.front();
       fault.what = fmt::format("unknown argument \"{}\"", fault.value);
       fault.nearest = nearest_name(fault.value, names_known_to(app_));
+      if (fault.nearest == fault.value || fault.value == "--") fault.nearest.clear();
     }
     report(Error(std::move(fault)));
     return kExitBadInput;
@@ -392,15 +396,22 @@ class CommandLine {
     return syntax_of(app_, known, taken_);
   }
 
-  /// A text about pipesim, to which no other option means anything.
-  int print_text(const std::string& text) const {
+  /// For texts about pipesim, to which few of its options mean anything.
+  void require_only(const Words::mapped_type& meant) const {
     for (const CLI::Option* option : app_.get_options()) {
-      if (option->count() > 0 && option->get_name() != "--errors") {
-        throw Error(Fault{.place = "command line: " + option->get_name(),
-                          .what = fmt::format("{} takes only --errors",
-                                              app_.get_subcommands().front()->get_name())});
+      const std::string name = option->get_name();
+      if (option->count() == 0 || std::find(meant.begin(), meant.end(), name) != meant.end()) {
+        continue;
       }
+      fail_option(name,
+                  fmt::format("{} takes only {}", app_.get_subcommands().front()->get_name(),
+                              fmt::join(meant, " and ")),
+                  "");
     }
+  }
+
+  int print_text(const std::string& text) const {
+    require_only({"--errors"});
     OutputFile result("/dev/stdout", "");
     result.write(text);
     result.commit();
@@ -409,27 +420,17 @@ class CommandLine {
 
   /// What is no key of a config cannot be asked of shapes.
   const Request& shapes_request() const {
-    if (request_.no_header || request_.formula) {
-      throw Error(Fault{.place = "command line: shapes",
-                        .what = "shapes has no CSV and no formula",
-                        .allowed = "without --no-header and --formula"});
-    }
+    reject_table_options(request_, "shapes");
     return request_;
   }
 
-  /// The only thing that can be asked of a list.
   OutputFormat list_format() const {
+    require_only({"--format", "--errors"});
     OutputFormat format = OutputFormat::table;
-    if (request_.config_file || request_.no_header || request_.formula || events_) {
-      throw Error(Fault{.place = "command line: list", .what = "list takes only --format"});
-    }
     for (const Override& given : request_.overrides) {
-      const bool is_format = given.path == "output.format";
-      if (!is_format || (given.value != "json" && given.value != "table")) {
-        throw Error(Fault{.place = "command line: " + given.option,
-                          .value = given.value,
-                          .what = is_format ? "unknown format" : "list takes only --format",
-                          .allowed = "table or json"});
+      if (given.value != "json" && given.value != "table") {
+        fail_option(given.option, fmt::format("list has no format \"{}\"", given.value),
+                    "table or json", given.value);
       }
       format = given.value == "json" ? OutputFormat::json : OutputFormat::table;
     }
@@ -477,7 +478,11 @@ int main_without_exceptions(int argc, char** argv) {
     command_line.report(error);
     return error.kind() == ErrorKind::bad_input ? kExitBadInput : kExitRunFailed;
   } catch (const std::bad_alloc&) {
-    write_standard_error("pipesim: out of memory\n");
+    command_line.report(
+        Error(Fault{.place = "pipesim",
+                    .what = fmt::format("out of memory: more than the {} that are free are needed",
+                                        format_bytes(available_memory())),
+                    .allowed = "fewer devices, microbatches or jobs"}));
     return kExitRunFailed;
   }
 }

@@ -35,6 +35,18 @@ void require_memory(std::int64_t tasks, std::int64_t available) {
                                    most, format_bytes(available))});
 }
 
+void require_stage_memory(std::int64_t stages, std::int64_t available) {
+  constexpr std::int64_t kBytesPerStage = 1100;  // of costs, loops and metrics; measured
+  const std::int64_t most = available / kBytesPerStage;
+  if (stages <= most) return;
+  throw Error(
+      Fault{.pointer = "/p",
+            .what = fmt::format("{} stages need some {} of memory, whatever is kept of their tasks",
+                                stages, format_bytes(stages * kBytesPerStage)),
+            .allowed = fmt::format("at most {} stages, which fit in the {} that are free", most,
+                                   format_bytes(available))});
+}
+
 int jobs_that_fit(int jobs, std::int64_t tasks, std::int64_t available) {
   const std::int64_t most = available / kBytesPerTask / std::max<std::int64_t>(1, tasks);
   return static_cast<int>(std::clamp<std::int64_t>(most, 1, jobs));

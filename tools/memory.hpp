@@ -14,6 +14,10 @@ void require_tasks(std::int64_t tasks, std::int64_t most);
 /// `available` bytes.
 void require_memory(std::int64_t tasks, std::int64_t available);
 
+/// Throws Error (bad input) with the estimate if what is kept of that many stages, whether or not
+/// of their tasks, does not fit in `available` bytes.
+void require_stage_memory(std::int64_t stages, std::int64_t available);
+
 /// How many of the jobs may each have a run of at most that many tasks at once, so that they fit in
 /// `available` bytes together; at least one.
 int jobs_that_fit(int jobs, std::int64_t tasks, std::int64_t available);

@@ -31,7 +31,7 @@ std::int64_t read_memory(const std::string& option, const std::string& given,
     faults.push_back(
         {.place = fmt::format("command line: {}", option),
          .value = given,
-         .what = fmt::format("\"{}\" is no amount of memory that is enough", given),
+         .what = fmt::format("\"{}\" is no amount of memory that can be a limit", given),
          .allowed = fmt::format("{} or more, such as 512MiB or 4GB", bytes_text(kLeast))});
   }
   return bytes;

@@ -16,6 +16,7 @@
 #include "tools/closed_form.hpp"
 #include "tools/files.hpp"
 #include "tools/memory.hpp"
+#include "tools/option_fault.hpp"
 #include "tools/picture_options.hpp"
 #include "tools/standard_error.hpp"
 
@@ -78,6 +79,7 @@ Prepared pose(const RunConfig& config, const Registry& registry, Wanted wanted,
                        std::numeric_limits<std::int64_t>::max()));
   require_tasks(fewest_tasks, max_tasks);
   if (!may_go_without || parts.size() > 1) require_memory(fewest_tasks, available_memory());
+  require_stage_memory(placement.stages(), available_memory());
   prepared.problem = make_problem(prepared.config, placement, parts);
   require_tasks(op_count(prepared.problem), max_tasks);
   require_window(config.output.trace_window, prepared.problem);
@@ -325,14 +327,19 @@ void reject_pictures(const Request& request, const OutputConfig& output, std::st
   if (!request.picture.show) reject_picture_options(request.picture);
 }
 
+void reject_table_options(const Request& request, std::string_view what) {
+  if (!request.no_header && !request.formula) return;
+  fail_option(request.no_header ? "--no-header" : "--formula",
+              fmt::format("{} has neither header nor formula", what), "a run");
+}
+
 void reject_run_outputs(const Request& request, const OutputConfig& output, std::string_view what) {
   const std::string allowed = "a run";
   reject_traces(output, what, allowed);
   reject_pictures(request, output, what);
   reject(output.format != OutputFormat::table, "/output/format",
          fmt::format("{} has no {}", what, name(output.format)), allowed);
-  reject(request.no_header || request.formula, "",
-         fmt::format("{} has neither header nor formula", what), allowed);
+  reject_table_options(request, what);
   reject(output.metrics_only, "/output/metrics_only", fmt::format("{} has no metrics", what),
          allowed);
 }

@@ -103,6 +103,9 @@ void reject_traces(const OutputConfig& output, std::string_view what, const std:
 /// with every option of pictures.
 void reject_pictures(const Request& request, const OutputConfig& output, std::string_view what);
 
+/// Throws Error (bad input) if an option of tables is given to something else.
+void reject_table_options(const Request& request, std::string_view what);
+
 /// The same for a command whose output is a text of its own.
 void reject_run_outputs(const Request& request, const OutputConfig& output, std::string_view what);
 

@@ -245,7 +245,7 @@ int sweep(const Request& request, const Registry& registry) {
   const Sweep sweep(config_text(request), request.overrides, request.sweep.options);
   const RunConfig config =
       require_some_valid(sweep, registry, {.name = "a sweep", .has_own_file = true});
-  require_different_files(request, config);
+  require_different_files(request, config, sweep.input_files());
   const SweepFormat format = format_of(request, config.output);
   if (request.no_header && (format != SweepFormat::csv || !request.sweep.out.empty())) {
     fail_option("--no-header", "only csv on standard output can go without its header",

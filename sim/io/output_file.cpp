@@ -62,6 +62,8 @@ std::string temporary_name(const fs::path& target) {
 
 }  // namespace
 
+std::string link_target(const std::string& path) { return follow_links(path).path; }
+
 OutputFile::OutputFile(std::string path, std::string pointer)
     : path_(std::move(path)), pointer_(std::move(pointer)), buffer_(kBufferBytes) {
   const int descriptor = open();

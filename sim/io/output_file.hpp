@@ -11,6 +11,9 @@
 
 namespace pipesim {
 
+/// Where the symbolic links of a path's last component lead, whether or not there is a file.
+std::string link_target(const std::string& path);
+
 /// A file that is written under a temporary name beside its target and renamed by commit(); an
 /// existing target keeps its permissions. A file whose name ends in ".gz" is compressed with gzip.
 /// The destructor removes what was not committed. A target that is a device, a pipe or an open

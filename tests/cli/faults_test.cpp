@@ -132,7 +132,15 @@ TEST_SUITE("cli") {
           "<stdin>:1:1: the file is empty; a JSON object\n");
     CHECK(fault("compare " + std::string(kHw52) + "gpipe gpipe") ==
           "command line: compare: schedule \"gpipe\" twice; each schedule once\n");
-    CHECK(fault("list -p 3") == "command line: -p: list takes only --format; table or json\n");
+    CHECK(fault("list -p 3") == "command line: -p: list takes only --format and --errors\n");
+    CHECK(fault("list --quiet") ==
+          "command line: --quiet: list takes only --format and --errors\n");
+    CHECK(fault("list --format csv") ==
+          "command line: --format: list has no format \"csv\"; table or json\n");
+    CHECK(fault("check " + std::string(kHw52) + "compare") ==
+          "command line: unknown argument \"compare\"; see pipesim --help\n");
+    CHECK(fault("explain " + std::string(kHw52) + "--formula") ==
+          "command line: --formula: an explanation has neither header nor formula; a run\n");
     CHECK(fault("program " + std::string(kHw52) + "--format json") ==
           "command line: --format: /output/format: a program has no json; a run\n");
     CHECK(fault(std::string(kHw52) + "--events --trace t") ==

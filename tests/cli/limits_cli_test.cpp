@@ -73,6 +73,29 @@ TEST_SUITE("cli") {
     CHECK(run_pipesim(kRun + "-m 100000 --max-memory 256MiB --format json").exit_code == 0);
   }
 
+  TEST_CASE("--max-memory: stages that do not fit are refused where no tasks are kept, too") {
+    const std::string fault_of_p =
+        "1048576 stages need some 1.074 GiB of memory, whatever is kept of their tasks; at most "
+        "95325 stages, which fit in the 100 MiB that are free";
+    const std::string limits = "--max-memory 100MiB --format csv ";
+    CHECK(fault(kRun + "-m 1 -p 1048576 " + limits) ==
+          "command line: -p: /p: " + fault_of_p + "\n");
+    const std::string swept =
+        run_pipesim("sweep --t-f 2 --t-b 4 --schedule 1f1b -m 1 --vary p=4,1048576,8 " + limits)
+            .out;
+    CHECK(swept.find(fault_of_p) != std::string::npos);
+    CHECK(swept.find("1,2,ok,8,") != std::string::npos);
+  }
+
+  TEST_CASE("--max-memory: an order that takes more than is there ends with a message") {
+    const Outcome outcome = run_pipesim(
+        "-p 1024 -m 1024 --t-f 1 --t-b 2 --schedule hanayo --format csv --max-memory 100MiB");
+    CHECK(outcome.exit_code == 1);
+    CHECK(outcome.err ==
+          "pipesim: out of memory: more than the 100 MiB that are free are needed; fewer devices, "
+          "microbatches or jobs\n");
+  }
+
   TEST_CASE("--max-memory: as many threads as have room, with the same results") {
     const std::string sweep =
         "sweep " + kRun +
@@ -99,8 +122,8 @@ TEST_SUITE("cli") {
           std::string::npos);
     for (const std::string given : {"4", "lots", "-1GiB", "63MiB", "1e30GiB"}) {
       CHECK(fault(fmt::format("{}-m 8 --max-memory {}", kRun, given)) ==
-            fmt::format("command line: --max-memory: \"{}\" is no amount of memory that is "
-                        "enough; 64MiB or more, such as 512MiB or 4GB\n",
+            fmt::format("command line: --max-memory: \"{}\" is no amount of memory that can "
+                        "be a limit; 64MiB or more, such as 512MiB or 4GB\n",
                         given));
     }
     // Under ASan no process begins with so little.

@@ -133,4 +133,33 @@ TEST_SUITE("cli") {
       }
     }
   }
+
+  TEST_CASE("no output takes the place of another or of what is read, wherever links lead") {
+    const TemporaryDirectory directory;
+    REQUIRE(
+        shell("cd " + directory.path("") + " && ln -s new link && ln -s link again").exit_code ==
+        0);
+    const std::string table = "stage,kind,time\n0,F,1\n0,B,2\n1,F,1\n1,B,2\n";
+    for (const char* const name : {"a.csv", "b.csv"}) directory.file(name, table);
+    const auto refused = [&](const std::string& arguments) {
+      const Outcome outcome = run_pipesim_in(directory, arguments);
+      CHECK(outcome.exit_code == 2);
+      CHECK(outcome.out == "");
+      CHECK(directory.entries() == 4);
+      CHECK(read_file(directory.path("b.csv")) == table);
+      return outcome.err;
+    };
+    CHECK(
+        refused(kRun + "--svg link --html new") ==
+        "command line: --html: /output/html: \"new\" is the file of output.svg too; a file of its "
+        "own\n");
+    CHECK(refused(kRun + "--timeline again --output ./link") ==
+          "command line: --timeline: /output/timeline: \"again\" is the file of output.file too; a "
+          "file of its own\n");
+    const std::string costs = " -p 2 -m 4 --schedule 1f1b --vary costs=a.csv,b.csv ";
+    CHECK(refused("sweep" + costs + "--out b.csv --overwrite") ==
+          "command line: --out: \"b.csv\" is the file of an input too; a file of its own\n");
+    CHECK(refused("best" + costs + "--output b.csv") ==
+          "/output/file: \"b.csv\" is the file of an input too; a file of its own\n");
+  }
 }

@@ -138,12 +138,21 @@ TEST_SUITE("cli") {
           start + "\"traces\" has \"rank0.json\", which is no trace of this run" + end);
     CHECK(fault(directory, ranks("traces --trace traces/rank0.json")) ==
           start + "the file of output.trace is in \"traces\" too" + end);
+    CHECK(fault(directory, ranks("traces --trace traces")) ==
+          start + "\"traces\" is the file of output.trace too; a directory of its own\n");
     CHECK(fault(directory, ranks("new --format json --output new/../new/result.json")) ==
           start + "the file of output.file is in \"new\" too" + end);
     directory.file("run.json", read_file(source_directory() + "/configs/hw5_2.json"));
     CHECK(fault(directory, "--config run.json --trace-per-rank .") ==
           start + "the file of the config is in \".\" too" + end);
     CHECK(run_pipesim_in(directory, ranks("traces --timeline traces/t.csv")).exit_code == 0);
+    REQUIRE(
+        shell("cd " + directory.path("traces") + " && ln -sf ../precious rank1.json").exit_code ==
+        0);
+    CHECK(fault(directory, ranks("traces")) ==
+          start +
+              "\"traces\" has \"rank1.json\", which is a link; a directory without links, whose "
+              "files are written elsewhere\n");
   }
 
   TEST_CASE("a directory that cannot be written is refused, and none is left behind") {
