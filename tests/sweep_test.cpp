@@ -3,11 +3,17 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "schedules/schedule.hpp"
 #include "sim/error.hpp"
+#include "sim/io/csv_fields.hpp"
+#include "sim/io/sweep_record.hpp"
+#include "tools/sweep_points.hpp"
 
 using namespace pipesim;
 
@@ -54,6 +60,19 @@ SweepOptions vary(const std::vector<std::string>& axes, const std::string& where
   for (const std::string& axis : axes) options.axes.push_back({.text = axis});
   if (!where.empty()) options.conditions.push_back(where);
   return options;
+}
+
+/// The line with a bit of it turned, for every bit of which the writer takes it for the point's.
+std::vector<std::string> taken_though_damaged(const SweepWriter& writer, const PointResult& result,
+                                              const std::string& line) {
+  std::vector<std::string> taken;
+  for (std::size_t bit = 0; bit < 8 * line.size(); ++bit) {
+    std::string damaged = line;
+    damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
+    const bool is_next = SweepWriter::point_of(damaged) == result.point;
+    if (is_next && writer.may_be_of(result.point, result.values, damaged)) taken.push_back(damaged);
+  }
+  return taken;
 }
 
 using Texts = std::vector<std::string>;
@@ -234,5 +253,44 @@ TEST_SUITE("unit") {
           "run.json:1:45: /sweep/zip/m: m varies twice; one of the two");
     CHECK(refused(R"({"sweep": {"vary": {"m": []}}})", {}) ==
           "run.json:1:26: /sweep/vary/m: no values; at least one");
+  }
+
+  TEST_CASE("sweep: of a damaged line nothing but a value of the results is taken") {
+    using nlohmann::json;
+    // One that runs, one over its limit and one that is invalid.
+    const Sweep sweep =
+        sweep_of(kPlain, vary({"memory.limit=8,1", "schedule=1f1b,a\tb", "t_w=\"1,5\",1"}));
+    for (const SweepFormat format : {SweepFormat::jsonl, SweepFormat::csv}) {
+      const SweepWriter writer(sweep, format);
+      for (std::int64_t point = 0; point < sweep.size(); ++point) {
+        const PointResult result =
+            run_one_point(sweep, builtin_schedules(), point, std::int64_t{1} << 20);
+        std::string line = writer.line(result.record());
+        line.pop_back();
+        CAPTURE(line);
+        CHECK(SweepWriter::point_of(line) == point);
+        CHECK(writer.may_be_of(point, result.values, line));
+        CHECK_FALSE(writer.may_be_of(point, sweep.values((point + 1) % sweep.size()), line));
+        for (const std::string& taken : taken_though_damaged(writer, result, line)) {
+          CAPTURE(taken);
+          if (format == SweepFormat::jsonl) {
+            const json before = json::parse(line);
+            const json after = json::parse(taken);
+            CHECK(before.size() == after.size());
+            for (const auto& [key, value] : before.items()) {
+              const bool may_differ = key != "point" && key != "status" && key != "vary" &&
+                                      key != "config" && key != "config_hash";
+              CHECK((may_differ ? after.contains(key) : after.value(key, json()) == value));
+            }
+          } else {
+            const auto before = quoted_csv_fields(line);
+            const auto after = quoted_csv_fields(taken);
+            REQUIRE(after);
+            CHECK(before->size() == after->size());
+            CHECK(std::equal(before->begin(), before->begin() + 6, after->begin()));
+          }
+        }
+      }
+    }
   }
 }

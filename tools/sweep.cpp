@@ -207,7 +207,12 @@ int sweep_to_file(const Sweep& sweep, const Request& request, const Registry& re
   const SweepIdentity identity = {
       .definition = definition_of(sweep, range, format),
       .header = writer.header(),
-      .next = [&](std::int64_t after) { return next_point(sweep, range, after); }};
+      .next = [&](std::int64_t after) { return next_point(sweep, range, after); },
+      .may_be_of =
+          [&](std::int64_t point, std::string_view line) {
+            return point < sweep.size() && point % range.stride == range.first &&
+                   writer.may_be_of(point, sweep.values(point), line);
+          }};
   SweepFile file(out, identity, request.sweep.overwrite);
   print_notes(request, file.notes());
   Count count;

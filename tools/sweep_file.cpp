@@ -13,6 +13,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 #include "sim/io/json_tree.hpp"
 #include "sim/io/output_file.hpp"
@@ -28,6 +29,7 @@ namespace fs = std::filesystem;
 constexpr std::string_view kOption = "command line: --out";
 constexpr std::string_view kShardKey = "\"shard\": \"";
 constexpr std::string_view kPointsMember = ", \"points\": ";
+constexpr std::string_view kOtherOut = "another --out, or --overwrite";
 constexpr std::string_view kOtherFile = "the same sweep, another --out, or --overwrite";
 
 [[noreturn]] void refuse(const std::string& path, std::string what, std::string_view allowed) {
@@ -48,9 +50,17 @@ void rename_or_fail(const std::string& from, const std::string& to) {
   if (std::rename(from.c_str(), to.c_str()) != 0) fail_to("write", to, errno);
 }
 
-[[noreturn]] void refuse_description(const std::string& path) {
+[[noreturn]] void refuse_damaged(const std::string& path, std::int64_t bytes) {
+  refuse(
+      path,
+      fmt::format("\"{}\" is damaged: after {} bytes stands no result of this sweep", path, bytes),
+      kOtherOut);
+}
+
+[[noreturn]] void refuse_description(const std::string& path,
+                                     std::string what = "describes no sweep") {
   throw Error(Fault{.place = path,
-                    .what = "describes no sweep",
+                    .what = std::move(what),
                     .allowed = "what pipesim sweep wrote beside its results, or --overwrite"});
 }
 
@@ -236,13 +246,13 @@ void SweepFile::take_over(const SweepIdentity& identity, bool overwrite) {
   if (is_there && !overwrite && !(was_finishing && has_part)) {
     if (!was_finishing) require_same(path_, of_file);
     is_complete_ = true;
-    found_ = (was_finishing ? of_part : of_file)->points.value_or(0);
+    require_whole(identity, was_finishing ? *of_part : *of_file);
     if (!was_there_) ::unlink(part_.c_str());
     return;
   }
   if (has_part && (is_same(of_part) || !overwrite)) {
     require_same(part_, of_part);
-    read_part(identity);
+    read_part(identity, overwrite);
     return;
   }
   begin_anew(identity);
@@ -255,7 +265,7 @@ void SweepFile::require_same(const std::string& path,
     refuse(path,
            fmt::format("\"{}\" is there, but no \"{}\" says what it holds", path,
                        description_path(path)),
-           "another --out, or --overwrite");
+           kOtherOut);
   }
   std::vector<SweepDifference> differences =
       sweep_differences(description->definition, definition_);
@@ -286,35 +296,57 @@ void SweepFile::cut(std::int64_t size) {
   if (::ftruncate(descriptor_, size) != 0) fail_to("write", part_, errno);
 }
 
-void SweepFile::read_part(const SweepIdentity& identity) {
-  std::ifstream lines(part_, std::ios::binary);
+SweepFile::End SweepFile::read_lines(const std::string& path, const SweepIdentity& identity,
+                                     bool is_complete) {
+  std::ifstream lines(path, std::ios::binary);
+  if (!lines) fail_to("read", path, errno);
   std::string line;
   std::int64_t whole = 0;  // bytes of lines that have their end
   bool expects_header = !identity.header.empty();
-  while (std::getline(lines, line)) {
-    if (lines.eof()) {
-      notes_.push_back(fmt::format("{}: its last line had no end and was cut off ({} bytes)", part_,
-                                   line.size()));
-      break;
-    }
-    const std::int64_t point = SweepWriter::point_of(line);
-    const bool is_next = identity.next ? point == identity.next(last_point_) : point > last_point_;
-    if (expects_header ? line + "\n" != identity.header : point < 0 || !is_next) {
-      refuse(part_,
-             fmt::format("\"{}\" is damaged: after {} bytes stands no result of this sweep", part_,
-                         whole),
-             "another --out, or --overwrite");
-    }
-    if (!expects_header) {
+  while (std::getline(lines, line) && !lines.eof()) {
+    if (expects_header) {
+      if (line + "\n" != identity.header) return {.bytes = whole, .is_damaged = true};
+    } else {
+      const std::int64_t point = SweepWriter::point_of(line);
+      // Of a complete file the number of points is known, which takes no way through the grid.
+      const bool is_next =
+          is_complete || !identity.next ? point > last_point_ : point == identity.next(last_point_);
+      if (point < 0 || !is_next || (identity.may_be_of && !identity.may_be_of(point, line))) {
+        return {.bytes = whole, .is_damaged = true};
+      }
       last_point_ = point;
       ++found_;
     }
     expects_header = false;
     whole += static_cast<std::int64_t>(line.size()) + 1;
   }
-  cut(whole);
+  return {.bytes = whole};
+}
+
+void SweepFile::read_part(const SweepIdentity& identity, bool overwrite) {
+  const End end = read_lines(part_, identity, false);
+  if (end.is_damaged && !overwrite) refuse_damaged(part_, end.bytes);
+  const auto rest = static_cast<std::int64_t>(fs::file_size(part_)) - end.bytes;
+  if (rest > 0) {
+    notes_.push_back(fmt::format("{}: {} cut off ({} bytes)", part_,
+                                 end.is_damaged ? "it was damaged, and what follows was"
+                                                : "its last line had no end and was",
+                                 rest));
+  }
+  cut(end.bytes);
   write_definition(part_, definition_);
-  if (whole == 0) append(identity.header);
+  if (end.bytes == 0) append(identity.header);
+}
+
+void SweepFile::require_whole(const SweepIdentity& identity, const SweepDescription& description) {
+  if (!description.points) refuse_description(description_path(path_), "describes no whole sweep");
+  const End end = read_lines(path_, identity, true);
+  if (!end.is_damaged && found_ != *description.points) {
+    refuse(path_, fmt::format("{} of {} points are in \"{}\"", found_, *description.points, path_),
+           kOtherOut);
+  }
+  const auto size = std::max<std::uintmax_t>(fs::file_size(path_), identity.header.size());
+  if (std::cmp_less(end.bytes, size)) refuse_damaged(path_, end.bytes);
 }
 
 void SweepFile::append(std::string_view lines) {

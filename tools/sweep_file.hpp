@@ -19,6 +19,8 @@ struct SweepIdentity {
   std::string header;      ///< the line that begins the file; "" is none
   /// The point that the sweep has after that one, -1 for the first; empty: not known.
   std::function<std::int64_t(std::int64_t after)> next{};
+  /// Whether a line (without its end) may be the result of that point; empty: not known.
+  std::function<bool(std::int64_t point, std::string_view line)> may_be_of{};
 };
 
 /// The format that the name of a file says. Throws Error (bad input) if it says none.
@@ -51,8 +53,8 @@ std::string description_path(const std::string& path);
 class SweepFile {
  public:
   /// Takes over what a sweep that was interrupted has left: a last line without its end is cut off.
-  /// Refuses a file that another process writes, results of another sweep unless `overwrite`, and
-  /// anything that is no result of this one.
+  /// Refuses a file that another process writes, and unless `overwrite` results of another sweep
+  /// and a file in which anything is no result of this one, or results are missing.
   SweepFile(const std::string& path, const SweepIdentity& identity, bool overwrite);
   ~SweepFile();
   SweepFile(const SweepFile&) = delete;
@@ -78,7 +80,15 @@ class SweepFile {
   void lock();
   void take_over(const SweepIdentity& identity, bool overwrite);
   void begin_anew(const SweepIdentity& identity);
-  void read_part(const SweepIdentity& identity);
+  void read_part(const SweepIdentity& identity, bool overwrite);
+  void require_whole(const SweepIdentity& identity, const SweepDescription& description);
+  /// Where the results end that the file begins with.
+  struct End {
+    std::int64_t bytes = 0;
+    bool is_damaged = false;  ///< before a whole line that is none
+  };
+  /// Finds and counts the points.
+  End read_lines(const std::string& path, const SweepIdentity& identity, bool is_complete);
   void cut(std::int64_t size);
   void require_same(const std::string& path,
                     const std::optional<SweepDescription>& description) const;

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <charconv>
 
+#include "sim/error.hpp"
 #include "sim/io/csv_fields.hpp"
 #include "sim/io/json_text.hpp"
+#include "sim/io/json_tree.hpp"
 #include "sim/io/report_values.hpp"
 #include "sim/version.hpp"
 
@@ -59,6 +61,14 @@ std::vector<ReportValue> result_values(const Report& report, bool has_model, boo
   return values;
 }
 
+/// config_hash() of a point's config, which resolved_json() wrote so; "" if it did not.
+std::string hash_of_resolved(std::string_view resolved) {
+  constexpr std::string_view kOutput = R"(, "output": {"format": "json"}})";
+  if (!resolved.ends_with(kOutput)) return "";
+  resolved.remove_suffix(kOutput.size());
+  return content_hash(fmt::format("{}}}", resolved));
+}
+
 std::int64_t leading_number(std::string_view text) {
   std::int64_t number = -1;
   std::from_chars(text.data(), text.data() + text.size(), number);
@@ -96,15 +106,26 @@ std::string SweepWriter::line(const SweepRecord& record) const {
   return format_ == SweepFormat::csv ? csv_line(record) : json_line(record);
 }
 
-std::string SweepWriter::json_line(const SweepRecord& record) const {
+// Up to the end of what varies.
+std::string SweepWriter::head(std::int64_t point, std::string_view status,
+                              const std::vector<SweepValue>& values) const {
+  if (format_ == SweepFormat::csv) {
+    std::string text = fmt::format("{},{},{}", kResultSchemaVersion, point, status);
+    for (const SweepValue& value : values) text += "," + printable(csv_field(value.plain()));
+    return text;
+  }
   std::string text =
       fmt::format(R"({{"schema_version": {}, "point": {}, "status": "{}", "vary": {{)",
-                  kResultSchemaVersion, record.point, status(record));
-  for (std::size_t i = 0; i < record.values.size(); ++i) {
+                  kResultSchemaVersion, point, status);
+  for (std::size_t i = 0; i < values.size(); ++i) {
     if (i > 0) text += ", ";
-    text += json_string(record.values[i].axis->path) + ": " + record.values[i].json();
+    text += json_string(values[i].axis->path) + ": " + values[i].json();
   }
-  text += '}';
+  return text + "}";
+}
+
+std::string SweepWriter::json_line(const SweepRecord& record) const {
+  std::string text = head(record.point, status(record), record.values);
   if (record.report) {
     const Report& report = *record.report;
     for (const ReportValue& value : result_values(report, has_model_, has_trials_)) {
@@ -125,8 +146,7 @@ std::string SweepWriter::json_line(const SweepRecord& record) const {
 }
 
 std::string SweepWriter::csv_line(const SweepRecord& record) const {
-  std::string text = fmt::format("{},{},{}", kResultSchemaVersion, record.point, status(record));
-  for (const SweepValue& value : record.values) text += "," + csv_field(value.plain());
+  std::string text = head(record.point, status(record), record.values);
   if (record.report) {
     const Report& report = *record.report;
     for (const ReportValue& value : result_values(report, has_model_, has_trials_)) {
@@ -148,6 +168,45 @@ std::int64_t SweepWriter::point_of(std::string_view line) {
   if (std::any_of(line.begin(), line.end(), is_control)) return -1;
   if (is_json_line) return leading_number(line.substr(json.size()));
   return line.starts_with(csv) ? leading_number(line.substr(csv.size())) : -1;
+}
+
+bool SweepWriter::may_be_of(std::int64_t point, const std::vector<SweepValue>& values,
+                            std::string_view line) const {
+  for (const std::string_view status : {"ok", "over_limit", "invalid"}) {
+    const std::string begin = head(point, status, values);
+    if (!line.starts_with(begin)) continue;
+    if (format_ == SweepFormat::jsonl) return is_json_result(line, status != "invalid");
+    const std::string_view rest = line.substr(begin.size());
+    const auto fields = quoted_csv_fields(rest);  // before the first comma an empty one
+    return rest.starts_with(',') && fields && fields->size() == columns_.size() + 3 &&
+           printable(rest) == rest;
+  }
+  return false;
+}
+
+bool SweepWriter::is_json_result(std::string_view line, bool is_run) const {
+  JsonTree tree;
+  JsonFaults doubled;
+  JsonTree::Id root = 0;
+  try {
+    root = tree.parse({.text = std::string(line)}, doubled);
+  } catch (const Error&) {
+    return false;
+  }
+  std::vector<std::string_view> keys = {"schema_version", "point", "status", "vary"};
+  keys.insert(keys.end(), columns_.begin(), columns_.end());
+  keys.insert(keys.end(), {"reason", "pipesim_version", "config", "config_hash"});
+  auto key = keys.begin();
+  for (const JsonTree::Id member : tree.children(root)) {
+    key = std::find(key, keys.end(), tree.key(member));
+    if (key == keys.end()) return false;
+    ++key;
+  }
+  const auto config = tree.find(root, "config");
+  const auto hash = tree.find(root, "config_hash");
+  if (!is_run) return !config && !hash;
+  return config && hash &&
+         tree.raw(*hash) == fmt::format("\"{}\"", hash_of_resolved(tree.raw(*config)));
 }
 
 }  // namespace pipesim

@@ -42,8 +42,15 @@ class SweepWriter {
   std::string line(const SweepRecord& record) const;
   /// The point of a line (without its end) that line() may have written, else -1.
   static std::int64_t point_of(std::string_view line);
+  /// Whether line() may have written the line (without its end) of the point with those values:
+  /// only a value of its results may be another one, and in JSONL none of its config.
+  bool may_be_of(std::int64_t point, const std::vector<SweepValue>& values,
+                 std::string_view line) const;
 
  private:
+  std::string head(std::int64_t point, std::string_view status,
+                   const std::vector<SweepValue>& values) const;
+  bool is_json_result(std::string_view line, bool is_run) const;
   std::string json_line(const SweepRecord& record) const;
   std::string csv_line(const SweepRecord& record) const;
 

@@ -97,14 +97,94 @@ TEST_SUITE("cli") {
     CHECK(read_file(directory.path("r.jsonl")) == whole);
   }
 
+  TEST_CASE("sweep: a complete file that is damaged is not found done") {
+    for (const std::string& name : {std::string("r.jsonl"), std::string("r.csv")}) {
+      const TemporaryDirectory directory;
+      const std::string path = directory.path(name);
+      const std::string out = kSweep + "--where 'm != 6' --out " + name + " ";
+      REQUIRE(run_pipesim_in(directory, out).exit_code == 0);
+      const std::string whole = read_file(path);
+      const std::size_t first = name == "r.csv" ? whole.find('\n') + 1 : 0;
+      const std::size_t second = whole.find('\n', first) + 1;
+      const std::size_t third = whole.find('\n', second) + 1;
+      const auto missing = [&](int points) {
+        return fmt::format(
+            "command line: --out: {} of 15 points are in \"{}\"; another --out, or "
+            "--overwrite\n",
+            points, name);
+      };
+      const auto damaged = [&](std::size_t bytes) {
+        return fmt::format(
+            "command line: --out: \"{}\" is damaged: after {} bytes stands no result "
+            "of this sweep; another --out, or --overwrite\n",
+            name, bytes);
+      };
+      std::string turned = whole;
+      turned[whole.find("1f1b")] = 'q';
+      const std::size_t at = whole.rfind('\n', whole.find("1f1b")) + 1;
+      struct Case {
+        std::string text;
+        std::string message;
+      };
+      for (const Case& each :
+           {Case{"", missing(0)}, Case{whole.substr(0, second), missing(1)},
+            Case{whole.substr(0, third - 8), missing(1)},
+            Case{whole.substr(0, whole.size() - 1), missing(14)},
+            Case{whole.substr(0, second) + whole.substr(third), missing(14)},
+            Case{whole + whole.substr(second, third - second), damaged(whole.size())},
+            Case{whole + "{", damaged(whole.size())}, Case{turned, damaged(at)},
+            Case{whole.substr(1), damaged(0)}}) {
+        CAPTURE(each.text);
+        write_file(path, each.text);
+        const Outcome outcome = run_pipesim_in(directory, out);
+        CHECK(outcome.exit_code == 2);
+        CHECK(outcome.err == each.message);
+        CHECK(read_file(path) == each.text);
+        CHECK(directory.entries() == 2);
+      }
+      REQUIRE(shell("sed -i 's/, .points.: [0-9]*//' " + path + ".sweep").exit_code == 0);
+      CHECK(run_pipesim_in(directory, out).err ==
+            name +
+                ".sweep: describes no whole sweep; what pipesim sweep wrote beside its "
+                "results, or --overwrite\n");
+      CHECK(run_pipesim_in(directory, out + "--overwrite").exit_code == 0);
+      CHECK(read_file(path) == whole);
+    }
+    // Without any point it is its header.
+    const TemporaryDirectory directory;
+    const std::string none = kSweep + "--where 'm > 99' --out r.csv";
+    REQUIRE(run_pipesim_in(directory, none).exit_code == 0);
+    CHECK(run_pipesim_in(directory, none).exit_code == 0);
+    write_file(directory.path("r.csv"), "");
+    CHECK(run_pipesim_in(directory, none).exit_code == 2);
+  }
+
   TEST_CASE("sweep: a line of CSV that is damaged is not continued") {
     const TemporaryDirectory directory;
     const std::string out = kSweep + "--out r.csv ";
     REQUIRE(run_pipesim_in(directory, out).exit_code == 0);
-    REQUIRE(interrupt(directory, "r.csv", 3));
-    REQUIRE(shell("sed -i '3s/$/\\r/' " + directory.path("r.csv.part")).exit_code == 0);
-    CHECK(run_pipesim_in(directory, out)
-              .err.starts_with("command line: --out: \"r.csv.part\" is damaged: after "));
+    const std::string whole = read_file(directory.path("r.csv"));
+    const auto second = whole.find('\n', whole.find('\n') + 1) + 1;
+    REQUIRE(interrupt(directory, "r.csv", 4));
+    const std::string kept = read_file(directory.path("r.csv.part"));
+    // A line end, a varied value, a comma, what is not UTF-8.
+    for (const char* const damage :
+         {"3s/$/\\r/", "3s/gpipe/gpipf/", "3s/ms,/ms-/", "3s/ms/m\\xf3/"}) {
+      CAPTURE(damage);
+      write_file(directory.path("r.csv.part"), kept);
+      REQUIRE(shell(fmt::format("LC_ALL=C sed -i '{}' {}", damage, directory.path("r.csv.part")))
+                  .exit_code == 0);
+      REQUIRE(read_file(directory.path("r.csv.part")) != kept);
+      CHECK(run_pipesim_in(directory, out).err ==
+            fmt::format("command line: --out: \"r.csv.part\" is damaged: after {} bytes stands no "
+                        "result of this sweep; another --out, or --overwrite\n",
+                        second));
+    }
+    CHECK(run_pipesim_in(directory, out + "--overwrite").err ==
+          fmt::format("pipesim: note: r.csv.part: it was damaged, and what follows was cut off ({} "
+                      "bytes)\npipesim: note: r.csv: 18 points: 17 simulated now, 1 found done\n",
+                      kept.size() - second));
+    CHECK(read_file(directory.path("r.csv")) == whole);
   }
 
   TEST_CASE("sweep: a part that is damaged is not continued") {
@@ -117,17 +197,25 @@ TEST_SUITE("cli") {
     REQUIRE(interrupt(directory, "r.jsonl", 18));
     std::string beyond = whole.substr(second, third - second);
     beyond.replace(beyond.find("\"point\": 1"), 10, "\"point\": 50");
+    const auto turned = [&](const std::string& there, char now) {
+      std::string text = whole.substr(0, third);
+      text[text.find(there, second)] = now;
+      return text;
+    };
     for (const std::string& damaged :
          {whole.substr(0, third - 8) + "\n", whole.substr(0, third - 1) + "\r\n",
           whole.substr(0, second) + std::string(9, '\0') + "\n", whole.substr(second),
-          whole.substr(0, second) + whole.substr(third), whole.substr(0, second) + beyond}) {
+          whole.substr(0, second) + whole.substr(third), whole.substr(0, second) + beyond,
+          turned("4, \"schedule\"", '5'), turned("t_total", 'u'), turned("\"t_total", '('),
+          turned("4, \"time_unit\"", '\xb4'), turned("4, \"time_unit\": \"ms\", \"t_f", '6'),
+          turned("gpipe", 'o')}) {
+      CAPTURE(damaged);
       write_file(directory.path("r.jsonl.part"), damaged);
       const Outcome outcome = run_pipesim_in(directory, out);
       CHECK(outcome.exit_code == 2);
       CHECK(outcome.err.starts_with("command line: --out: \"r.jsonl.part\" is damaged: after "));
       CHECK(read_file(directory.path("r.jsonl.part")) == damaged);
     }
-    CHECK(run_pipesim_in(directory, out + "--overwrite").exit_code == 2);
     write_file(directory.path("r.jsonl.part.sweep"), "");
     CHECK(run_pipesim_in(directory, out).err ==
           "r.jsonl.part.sweep: describes no sweep; what pipesim sweep wrote beside its results, or "
