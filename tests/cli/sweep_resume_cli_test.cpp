@@ -101,7 +101,7 @@ TEST_SUITE("cli") {
     for (const std::string& name : {std::string("r.jsonl"), std::string("r.csv")}) {
       const TemporaryDirectory directory;
       const std::string path = directory.path(name);
-      const std::string out = kSweep + "--where 'm != 6' --out " + name + " ";
+      const std::string out = fmt::format("{} --where 'm != 6' --out {} ", kSweep, name);
       REQUIRE(run_pipesim_in(directory, out).exit_code == 0);
       const std::string whole = read_file(path);
       const std::size_t first = name == "r.csv" ? whole.find('\n') + 1 : 0;
