@@ -155,7 +155,8 @@ TEST_SUITE("cli") {
           "output\n");
     CHECK(run_pipesim_in(directory, gpipe + "/dev/stdout").out ==
           "0F0,0F1,,,0B0,0B1\r\n,1F0,1F1,1B0,1B1\r\n");
-    CHECK(fault(gpipe + "none/x", "old") == "cannot write \"none/x\": No such file or directory\n");
+    CHECK(fault(gpipe + "none/x", "old") ==
+          "command line: --pytorch-csv: cannot write \"none/x\": No such file or directory\n");
   }
 
   TEST_CASE("a file of orders is not overwritten") {

@@ -125,8 +125,7 @@ TEST_SUITE("cli") {
     CHECK(fault(std::string(kExercise) + "-p 4") ==
           "command line: -p: /p: unknown key; known keys: " + keys + "\n");
     CHECK(fault(std::string(kExercise) + "--no-header") ==
-          "command line: shapes: shapes has no CSV and no formula; without --no-header and "
-          "--formula\n");
+          "command line: --no-header: shapes has neither header nor formula; a run\n");
     CHECK(fault("shapes --config layer.json",
                 "{\"batch\": 8, \"seq\": 128,\n \"hidden\": 1024, "
                 "\"tp\": 4, \"dtyp\": \"fp32\"}") ==
