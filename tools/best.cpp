@@ -419,51 +419,52 @@ int best(const Request& request, const Registry& registry) {
   const Sweep sweep(config_text(request), request.overrides, request.sweep.options);
   require_field(sweep, objective, "--objective");
   for (const Limit& limit : limits) require_field(sweep, *limit.field, limit.option);
-  const RunConfig config = require_some_valid(sweep, registry, {.name = "best"});
-  const OutputConfig& output = config.output;
-  require_different_files(request, config, sweep.input_files());
-  if (output.format == OutputFormat::csv) {
-    fail_option("best", "best has no csv", "the format table or json", "csv");
-  }
-  Selection selection(objective, limits, top);
-  Counts counts;
-  choose(sweep, request, registry, selection, counts);
-  const std::string summary = counts_text(counts, selection.counted());
-  if (selection.counted() == 0) {
-    throw Error(
-        Fault{.what = "no point is left: " + summary, .allowed = "wider limits, or other values"},
-        ErrorKind::run_failed);
-  }
-  const std::vector<PointResult> chosen =
-      results_of(sweep, registry, selection.best(), request.max_tasks);
-  const std::vector<PointResult> front =
-      results_of(sweep, registry, selection.front(), request.max_tasks);
-  OutputFile result = result_file(output);
-  if (output.format == OutputFormat::json) {
-    const SweepWriter writer(sweep, SweepFormat::jsonl);
-    result.write(fmt::format(
-        "{{\n  \"schema_version\": {},\n  \"pipesim_version\": \"{}\",\n  \"objective\": {},\n"
-        "  \"points\": {{\"all\": {}, \"within_limits\": {}, \"over_limit\": {}, \"invalid\": "
-        "{}}},\n  \"best\": {},\n  \"pareto\": {}\n}}\n",
-        kResultSchemaVersion, kVersion, json_string(objective.name), counts.points,
-        selection.counted(), counts.over_limit, counts.invalid, json_list(writer, chosen),
-        json_list(writer, front)));
-  } else {
-    constexpr std::size_t kMostShown = 40;
-    std::vector<PointResult> part = front;
-    if (part.size() > kMostShown) part.erase(part.begin() + kMostShown, part.end());
-    result.write(fmt::format("best by {}, of {}\n{}", objective.name, summary,
-                             table_of(sweep, chosen, objective)));
-    result.write(fmt::format(
-        "\nPareto front: none is as fast a microbatch, as small and sends as little for it\n{}",
-        table_of(sweep, part, objective)));
-    if (part.size() < front.size()) {
-      result.write(fmt::format("  and {} more: see --format json\n", front.size() - part.size()));
+  const LoadedConfig loaded = require_some_valid(sweep, registry, {.name = "best"});
+  return with_places(loaded.places, [&] {
+    const OutputConfig& output = loaded.config.output;
+    require_different_files(request, loaded.config, sweep.input_files());
+    reject(output.format == OutputFormat::csv, "/output/format", "best has no csv",
+           "table or json");
+    OutputFile result = result_file(output);
+    Selection selection(objective, limits, top);
+    Counts counts;
+    choose(sweep, request, registry, selection, counts);
+    const std::string summary = counts_text(counts, selection.counted());
+    if (selection.counted() == 0) {
+      throw Error(
+          Fault{.what = "no point is left: " + summary, .allowed = "wider limits, or other values"},
+          ErrorKind::run_failed);
     }
-    result.write(units_text(*chosen.front().report));
-  }
-  result.commit();
-  return 0;
+    const std::vector<PointResult> chosen =
+        results_of(sweep, registry, selection.best(), request.max_tasks);
+    const std::vector<PointResult> front =
+        results_of(sweep, registry, selection.front(), request.max_tasks);
+    if (output.format == OutputFormat::json) {
+      const SweepWriter writer(sweep, SweepFormat::jsonl);
+      result.write(fmt::format(
+          "{{\n  \"schema_version\": {},\n  \"pipesim_version\": \"{}\",\n  \"objective\": {},\n"
+          "  \"points\": {{\"all\": {}, \"within_limits\": {}, \"over_limit\": {}, \"invalid\": "
+          "{}}},\n  \"best\": {},\n  \"pareto\": {}\n}}\n",
+          kResultSchemaVersion, kVersion, json_string(objective.name), counts.points,
+          selection.counted(), counts.over_limit, counts.invalid, json_list(writer, chosen),
+          json_list(writer, front)));
+    } else {
+      constexpr std::size_t kMostShown = 40;
+      std::vector<PointResult> part = front;
+      if (part.size() > kMostShown) part.erase(part.begin() + kMostShown, part.end());
+      result.write(fmt::format("best by {}, of {}\n{}", objective.name, summary,
+                               table_of(sweep, chosen, objective)));
+      result.write(fmt::format(
+          "\nPareto front: none is as fast a microbatch, as small and sends as little for it\n{}",
+          table_of(sweep, part, objective)));
+      if (part.size() < front.size()) {
+        result.write(fmt::format("  and {} more: see --format json\n", front.size() - part.size()));
+      }
+      result.write(units_text(*chosen.front().report));
+    }
+    result.commit();
+    return 0;
+  });
 }
 
 }  // namespace pipesim

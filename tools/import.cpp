@@ -12,6 +12,7 @@
 #include "sim/io/measured_times.hpp"
 #include "tools/driver.hpp"
 #include "tools/files.hpp"
+#include "tools/prepared_run.hpp"
 #include "tools/standard_error.hpp"
 
 namespace pipesim {
@@ -142,26 +143,30 @@ int import_times(const Request& request, const Registry& registry) {
       .text = fmt::format(R"({{"p": 1, "m": 1, "t_f": 1, "t_b": 1, "schedule": "1f1b",)"
                           R"( "time_unit": "{}"}})",
                           request.measured.kineto.empty() ? "ms" : "us")};
-  const RunConfig given = read_config(options, request.overrides, known).config;
-  require_different_files(request, given);
-  Phase phase(request.progress, "reading the measured times");
-  const auto [times, place] = measure(request.measured, given.time_unit);
-  phase.finish();
-  if (!times.microbatches && !is_given(request, "m")) {
-    fail(place, "no measurement has the number of a microbatch", "-m with their number in a step");
-  }
-  const auto stages = static_cast<std::int64_t>(times.t_f.size());
-  const std::int64_t p = devices_for(registry, given, stages, is_given(request, "p"));
-  const std::int64_t m = is_given(request, "m") ? given.m : times.microbatches.value_or(given.m);
-  const std::string schedule =
-      given.parameters.empty() ? json_string(given.schedule) : schedule_json(given);
-  const std::string config = config_json(times, p, m, schedule, given.time_unit);
-  read_config(ConfigText{.name = "the config of " + place, .text = config}, {}, known);
-  OutputFile result = result_file(given.output);
-  result.write(config);
-  result.commit();
-  print_notes(request, times.notes);
-  return 0;
+  const LoadedConfig loaded = read_config(options, request.overrides, known);
+  const RunConfig& given = loaded.config;
+  return with_places(loaded.places, [&] {
+    require_different_files(request, given);
+    OutputFile result = result_file(given.output);
+    Phase phase(request.progress, "reading the measured times");
+    const auto [times, place] = measure(request.measured, given.time_unit);
+    phase.finish();
+    if (!times.microbatches && !is_given(request, "m")) {
+      fail(place, "no measurement has the number of a microbatch",
+           "-m with their number in a step");
+    }
+    const auto stages = static_cast<std::int64_t>(times.t_f.size());
+    const std::int64_t p = devices_for(registry, given, stages, is_given(request, "p"));
+    const std::int64_t m = is_given(request, "m") ? given.m : times.microbatches.value_or(given.m);
+    const std::string schedule =
+        given.parameters.empty() ? json_string(given.schedule) : schedule_json(given);
+    const std::string config = config_json(times, p, m, schedule, given.time_unit);
+    read_config(ConfigText{.name = "the config of " + place, .text = config}, {}, known);
+    result.write(config);
+    result.commit();
+    print_notes(request, times.notes);
+    return 0;
+  });
 }
 
 }  // namespace pipesim

@@ -288,15 +288,25 @@ std::optional<ConfigText> config_text(const Request& request) {
   return read_file(*request.config_file);
 }
 
+int with_places(const ConfigPlaces& places, const std::function<int()>& body) {
+  try {
+    return body();
+  } catch (const Error& error) {
+    throw places.located(error);
+  }
+}
+
 int with_config(const Request& request, const Registry& registry,
                 const std::function<int(const RunConfig&)>& body) {
   const LoadedConfig loaded = load(request, registry);
   print_notes(request, without_effect(loaded.config));
-  try {
-    return body(loaded.config);
-  } catch (const Error& error) {
-    throw loaded.places.located(with_order_file(error, loaded.config.order_file));
-  }
+  return with_places(loaded.places, [&] {
+    try {
+      return body(loaded.config);
+    } catch (const Error& error) {
+      throw with_order_file(error, loaded.config.order_file);
+    }
+  });
 }
 
 void reject(bool given, std::string pointer, std::string what, std::string allowed) {

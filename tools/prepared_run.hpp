@@ -88,8 +88,10 @@ std::optional<Report> stream(const Prepared& prepared, const ReportOptions& opti
 /// The config's text, if there is one.
 std::optional<ConfigText> config_text(const Request& request);
 
-/// Reads the config and calls the command's body; a fault found after reading gets the place of its
-/// config value.
+/// Calls the body; a fault found in it gets the place of its config value.
+int with_places(const ConfigPlaces& places, const std::function<int()>& body);
+
+/// Reads the config and calls the command's body, with its places.
 int with_config(const Request& request, const Registry& registry,
                 const std::function<int(const RunConfig&)>& body);
 

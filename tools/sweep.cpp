@@ -249,7 +249,7 @@ int sweep(const Request& request, const Registry& registry) {
   const PointRange range = shard_of(request.sweep.shard);
   const Sweep sweep(config_text(request), request.overrides, request.sweep.options);
   const RunConfig config =
-      require_some_valid(sweep, registry, {.name = "a sweep", .has_own_file = true});
+      require_some_valid(sweep, registry, {.name = "a sweep", .has_own_file = true}).config;
   require_different_files(request, config, sweep.input_files());
   const SweepFormat format = format_of(request, config.output);
   if (request.no_header && (format != SweepFormat::csv || !request.sweep.out.empty())) {

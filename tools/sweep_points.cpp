@@ -195,8 +195,8 @@ PointResult run_one_point(const Sweep& sweep, const Registry& registry, std::int
   return result_of(point, sweep.values(point), reader, registry, bounds);
 }
 
-RunConfig require_some_valid(const Sweep& sweep, const Registry& registry,
-                             const GridCommand& command) {
+LoadedConfig require_some_valid(const Sweep& sweep, const Registry& registry,
+                                const GridCommand& command) {
   constexpr std::int64_t kSample = 64;
   const std::vector<ScheduleSignature> schedules = signatures(registry);
   SweepPointReader reader(sweep, schedules);
@@ -209,9 +209,9 @@ RunConfig require_some_valid(const Sweep& sweep, const Registry& registry,
     const std::vector<SweepValue> values = sweep.values(point);
     try {
       if (!sweep.has(values)) continue;
-      const LoadedConfig loaded = reader.read(values);
+      LoadedConfig loaded = reader.read(values);
       require_results_only(loaded.config.output, loaded.places, command);
-      return loaded.config;
+      return loaded;
     } catch (const Error& error) {
       if (!shared) {
         shared = error.faults();
@@ -231,9 +231,9 @@ RunConfig require_some_valid(const Sweep& sweep, const Registry& registry,
                       schedules.front().name, sweep.output_json())};
   const LoadedConfig loaded = read_config(outputs_alone, {}, schedules);
   require_results_only(loaded.config.output, loaded.places, command);
-  RunConfig config;
-  config.output = loaded.config.output;
-  return config;
+  LoadedConfig outputs;
+  outputs.config.output = loaded.config.output;
+  return outputs;
 }
 
 }  // namespace pipesim

@@ -63,7 +63,7 @@ struct GridCommand {
 /// Throws Error (bad input) with the faults that all points share, as far as a sample of them
 /// tells: they are faults of the config or of what varies, not of a point. Also if the config asks
 /// for more than the command writes.
-RunConfig require_some_valid(const Sweep& sweep, const Registry& registry,
-                             const GridCommand& command);
+LoadedConfig require_some_valid(const Sweep& sweep, const Registry& registry,
+                                const GridCommand& command);
 
 }  // namespace pipesim

@@ -119,7 +119,8 @@ TEST_SUITE("cli") {
           "times.csv: no measurement has the number of a microbatch; -m with their number in a "
           "step\n");
     CHECK(run_pipesim_in(directory, "import --csv times.csv -m 8 --output times.csv").err ==
-          "/output/file: \"times.csv\" is the file of the measured times too; a file of its own\n");
+          "command line: --output: /output/file: \"times.csv\" is the file of the measured times "
+          "too; a file of its own\n");
     directory.file("numbered.csv", "stage,kind,microbatch,time\n0,F,0,1\n0,F,6,1\n0,B,,4\n");
     CHECK(run_pipesim_in(directory, "import --csv numbered.csv").out ==
           "{\n  \"p\": 1,\n  \"m\": 7,\n  \"t_f\": [1],\n  \"t_b\": [4],\n"

@@ -160,6 +160,7 @@ TEST_SUITE("cli") {
     CHECK(refused("sweep" + costs + "--out b.csv --overwrite") ==
           "command line: --out: \"b.csv\" is the file of an input too; a file of its own\n");
     CHECK(refused("best" + costs + "--output b.csv") ==
-          "/output/file: \"b.csv\" is the file of an input too; a file of its own\n");
+          "command line: --output: /output/file: \"b.csv\" is the file of an input too; a file of "
+          "its own\n");
   }
 }

@@ -196,8 +196,7 @@ TEST_SUITE("cli") {
     CHECK(refused("--top 0") ==
           "command line: --top: \"0\" is no number of points; an integer from 1 to 1000000\n");
     CHECK(refused("--format csv") ==
-          "command line: best: best has no csv; the format table or "
-          "json\n");
+          "command line: --format: /output/format: best has no csv; table or json\n");
     const Outcome none = run_pipesim(grid + "--limit peak_memory=1");
     CHECK(none.exit_code == 1);
     CHECK(none.err ==
