@@ -42,16 +42,19 @@ bool is_trace_name(const std::string& path) {
 
 constexpr std::string_view kStandardOutput = "/dev/stdout";
 
+/// What all spellings of a path have in common, whether or not there is a file.
+fs::path one_spelling(const fs::path& path) {
+  std::error_code error;
+  return fs::weakly_canonical(fs::absolute(path, error), error);
+}
+
 /// Whether both paths lead to one ordinary file, existing or not, or to standard output.
 bool same_file(const std::string& left, const std::string& right) {
   std::error_code error;
   if (left == kStandardOutput && right == left) return true;
   if (fs::exists(left, error) && !fs::is_regular_file(left, error)) return false;
   if (fs::equivalent(left, right, error)) return true;
-  const auto resolved = [&](const std::string& path) {
-    return fs::weakly_canonical(fs::absolute(link_target(path), error), error);
-  };
-  return resolved(left) == resolved(right);
+  return one_spelling(link_target(left)) == one_spelling(link_target(right));
 }
 
 }  // namespace
@@ -165,12 +168,11 @@ void require_rank_directory(const RunConfig& run, const std::vector<NamedFile>& 
   constexpr std::string_view kAlone = "a directory without other .json and .gz files";
   std::error_code error;
   const auto directory_of = [&](const fs::path& file) {
-    return fs::weakly_canonical(fs::absolute(file, error).parent_path(), error);
+    return one_spelling(fs::absolute(file, error).parent_path());
   };
   const fs::path place = directory_of(fs::path(directory) / rank_trace_name(run.output, 0));
   for (const NamedFile& file : files) {
-    if (!file.path.empty() &&
-        fs::weakly_canonical(fs::absolute(file.path, error), error) == place) {
+    if (!file.path.empty() && one_spelling(file.path) == place) {
       fail_rank_directory(directory,
                           fmt::format("\"{}\" is the file of {} too", directory, file.role),
                           "a directory of its own");
